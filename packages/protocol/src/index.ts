@@ -1,1 +1,136 @@
-export {}
+// The rules that every message obeys.
+export { PROTOCOL_VERSION, protocolWarning } from './version.ts'
+export { HEADERS } from './headers.ts'
+export { clientPaths, PATHS } from './paths.ts'
+export type { ClientPaths } from './paths.ts'
+export { identifierSchema, isIdentifier, MAX_IDENTIFIER_LENGTH } from './identifiers.ts'
+export { isDeeperThan, isJsonObject, jsonObjectSchema, MAX_JSON_DEPTH } from './json.ts'
+export type { JsonObject, JsonValue } from './json.ts'
+export {
+  isTerminalJobStatus,
+  JOB_STATUSES,
+  parseWorkerStatus,
+  TERMINAL_JOB_STATUSES,
+  WORKER_STATUSES,
+} from './status.ts'
+export type { JobStatus, TerminalJobStatus, WorkerStatus } from './status.ts'
+
+// Errors.
+export { ERROR_CODES, errorCodeInfo, isErrorCode } from './error-codes.ts'
+export type { ErrorCode, ErrorCodeInfo, ErrorFamily } from './error-codes.ts'
+export { IGNORED_REASONS, TASK_ERROR_CODES, taskErrorSemantics } from './task-error-codes.ts'
+export type { IgnoredReason, TaskErrorCode, TaskErrorSemantics } from './task-error-codes.ts'
+export {
+  AuthError,
+  AvtomatikaError,
+  BlueprintError,
+  ConfigError,
+  ConflictError,
+  ConnectionError,
+  InputError,
+  InternalError,
+  LimitError,
+  NotFoundError,
+  TimeoutError,
+  UnavailableError,
+} from './error.ts'
+export type { AvtomatikaErrorOptions, RetryableErrorOptions } from './error.ts'
+export {
+  createError,
+  errorBodySchema,
+  errorFromBody,
+  errorStatus,
+  toErrorBody,
+} from './error-body.ts'
+export type { ErrorBody } from './error-body.ts'
+export { describeIssues, parseReply, parseRequest } from './parse-request.ts'
+export type { RequestIssue } from './parse-request.ts'
+
+// Clients and orchestrator.
+export {
+  createJobEnvelopeSchema,
+  jobAcceptedSchema,
+  MAX_TIMEOUT_SECONDS,
+  parseCreateJobBody,
+} from './client/create-job.ts'
+export type { CreateJobEnvelope, CreateJobRequest, JobAccepted } from './client/create-job.ts'
+export {
+  cancelAcceptedSchema,
+  jobErrorSchema,
+  jobViewSchema,
+  parseJobView,
+} from './client/job-view.ts'
+export type { CancelAccepted, JobError, JobView } from './client/job-view.ts'
+export { historyRowSchema, jobHistorySchema } from './client/history.ts'
+export type { HistoryRow } from './client/history.ts'
+export { serverStatusSchema, workersViewSchema, workerViewSchema } from './client/workers.ts'
+export type { ServerStatus, WorkerView } from './client/workers.ts'
+
+// Workers and orchestrator.
+export {
+  artifactSchema,
+  deviceSchema,
+  fileMetadataSchema,
+  resourcesSchema,
+  securitySchema,
+  usageSchema,
+} from './worker/records.ts'
+export type { Device, FileMetadata, Resources, Usage } from './worker/records.ts'
+export { normaliseSkills, skillNames, skillOrNameSchema, skillSchema } from './worker/skill.ts'
+export type { Skill, SkillInfo } from './worker/skill.ts'
+export {
+  capabilitiesSchema,
+  DEFAULT_MAX_CONCURRENT_TASKS,
+  normaliseRegistration,
+  registrationReplySchema,
+  workerRegistrationSchema,
+} from './worker/register.ts'
+export type {
+  InstalledModel,
+  RegisteredCapabilities,
+  Registration,
+  RegistrationReply,
+  WorkerRegistration,
+} from './worker/register.ts'
+export {
+  MAX_POLL_TASKS,
+  parsePollQuery,
+  parsePollReply,
+  pollQuerySchema,
+  taskBatchSchema,
+} from './worker/poll.ts'
+export type { PollQuery, TaskBatch } from './worker/poll.ts'
+export { taskPayloadSchema } from './worker/task.ts'
+export type { TaskPayload } from './worker/task.ts'
+export {
+  normaliseResult,
+  resultAckSchema,
+  taskErrorSchema,
+  taskResultSchema,
+} from './worker/result.ts'
+export type { Result, ResultAck, TaskFailure, TaskResult } from './worker/result.ts'
+export { heartbeatReplySchema, heartbeatSchema, normaliseHeartbeat } from './worker/heartbeat.ts'
+export type { Heartbeat, HeartbeatMessage, HeartbeatReply } from './worker/heartbeat.ts'
+export {
+  eventReplySchema,
+  normaliseEvent,
+  parseProgress,
+  PROGRESS_EVENT,
+  progressPayload,
+  workerEventSchema,
+} from './worker/event.ts'
+export type { EventReply, NormalisedEvent, Progress, WorkerEvent } from './worker/event.ts'
+export type { TaskContract } from './task-contract.ts'
+export { tokenRefreshSchema, tokenResponseSchema } from './worker/token.ts'
+export type { TokenRefresh, TokenResponse } from './worker/token.ts'
+export {
+  CANCEL_TASK,
+  cancelTaskCommand,
+  parseCommand,
+  workerCommandSchema,
+} from './worker/command.ts'
+export type { WorkerCommand } from './worker/command.ts'
+
+// The contract for peers in other languages.
+export { messageSchemas, toJsonSchemas } from './json-schema.ts'
+export type { MessageName } from './json-schema.ts'

@@ -1,0 +1,54 @@
+import { z } from 'zod'
+
+import { createJobEnvelopeSchema, jobAcceptedSchema } from './client/create-job.ts'
+import { historyRowSchema } from './client/history.ts'
+import { cancelAcceptedSchema, jobViewSchema } from './client/job-view.ts'
+import { serverStatusSchema, workerViewSchema } from './client/workers.ts'
+import { errorBodySchema } from './error-body.ts'
+import { workerCommandSchema } from './worker/command.ts'
+import { eventReplySchema, workerEventSchema } from './worker/event.ts'
+import { heartbeatReplySchema, heartbeatSchema } from './worker/heartbeat.ts'
+import { pollQuerySchema, taskBatchSchema } from './worker/poll.ts'
+import { registrationReplySchema, workerRegistrationSchema } from './worker/register.ts'
+import { resultAckSchema, taskResultSchema } from './worker/result.ts'
+import { taskPayloadSchema } from './worker/task.ts'
+import { tokenRefreshSchema, tokenResponseSchema } from './worker/token.ts'
+
+/** Every message of the contract by name. */
+export const messageSchemas = {
+  CreateJobEnvelope: createJobEnvelopeSchema,
+  JobAccepted: jobAcceptedSchema,
+  JobView: jobViewSchema,
+  CancelAccepted: cancelAcceptedSchema,
+  HistoryRow: historyRowSchema,
+  WorkerView: workerViewSchema,
+  ServerStatus: serverStatusSchema,
+  ErrorBody: errorBodySchema,
+  WorkerRegistration: workerRegistrationSchema,
+  RegistrationReply: registrationReplySchema,
+  PollQuery: pollQuerySchema,
+  TaskPayload: taskPayloadSchema,
+  TaskBatch: taskBatchSchema,
+  TaskResult: taskResultSchema,
+  ResultAck: resultAckSchema,
+  HeartbeatMessage: heartbeatSchema,
+  HeartbeatReply: heartbeatReplySchema,
+  WorkerEvent: workerEventSchema,
+  EventReply: eventReplySchema,
+  TokenResponse: tokenResponseSchema,
+  TokenRefresh: tokenRefreshSchema,
+  WorkerCommand: workerCommandSchema,
+} as const
+
+/** Name of a message. */
+export type MessageName = keyof typeof messageSchemas
+
+/** JSON Schema (draft 2020-12) of every message by name, for peers in other languages. */
+export function toJsonSchemas(): Record<MessageName, object> {
+  const entries = Object.entries(messageSchemas).map(([name, schema]) => [
+    name,
+    z.toJSONSchema(schema, { target: 'draft-2020-12', io: 'input' }),
+  ])
+  // The names come from the very record that the type describes.
+  return Object.fromEntries(entries) as Record<MessageName, object>
+}

@@ -1,0 +1,75 @@
+const WORKER_PREFIX = '/_worker'
+const PUBLIC_PREFIX = '/_public'
+
+/** Paths between workers and orchestrator, and the public ones. Ids are percent-encoded. */
+export const PATHS = {
+  /** POST. */
+  registerWorker: `${WORKER_PREFIX}/workers/register`,
+  /** GET; a long poll. */
+  pollTask: (workerId: string): string =>
+    `${WORKER_PREFIX}/workers/${encodeURIComponent(workerId)}/tasks/next`,
+  /** PATCH. */
+  heartbeat: (workerId: string): string =>
+    `${WORKER_PREFIX}/workers/${encodeURIComponent(workerId)}`,
+  /** POST. */
+  taskResult: `${WORKER_PREFIX}/tasks/result`,
+  /** POST. */
+  workerEvents: `${WORKER_PREFIX}/events`,
+  /** POST. */
+  issueToken: `${WORKER_PREFIX}/auth/token`,
+  /** POST. */
+  refreshToken: `${WORKER_PREFIX}/auth/token/refresh`,
+  /** GET; WebSocket. Without an id the worker is known by its credentials. */
+  socket: (workerId?: string): string =>
+    workerId === undefined
+      ? `${WORKER_PREFIX}/ws`
+      : `${WORKER_PREFIX}/ws/${encodeURIComponent(workerId)}`,
+  /** GET; no authentication. */
+  status: `${PUBLIC_PREFIX}/status`,
+  /** GET. */
+  quarantined: `${PUBLIC_PREFIX}/jobs/quarantined`,
+} as const
+
+/** Paths of the client API under one prefix and version; see {@link clientPaths}. */
+export interface ClientPaths {
+  /** The common part, without a trailing slash; blueprints' own endpoints are below it. */
+  readonly base: string
+  readonly jobs: string
+  readonly workers: string
+  /** GET. */
+  readonly job: (jobId: string) => string
+  /** POST. */
+  readonly cancelJob: (jobId: string) => string
+  /** GET. */
+  readonly jobHistory: (jobId: string) => string
+  /** POST; creates a job of the blueprint with this endpoint. A missing leading slash is added. */
+  readonly createJob: (endpoint: string) => string
+}
+
+/**
+ * Paths of the client API.
+ *
+ * @param prefix - where the API is mounted. Default `/api`; `''` mounts it at the root.
+ * @param version - version segment, such as `v1`. Default: none.
+ */
+export function clientPaths(prefix = '/api', version?: string): ClientPaths {
+  const base = joinSegments(prefix, version ?? '')
+  const job = (jobId: string): string => `${base}/jobs/${encodeURIComponent(jobId)}`
+  return {
+    base,
+    jobs: `${base}/jobs`,
+    workers: `${base}/workers`,
+    job,
+    cancelJob: (jobId) => `${job(jobId)}/cancel`,
+    jobHistory: (jobId) => `${job(jobId)}/history`,
+    createJob: (endpoint) => `${base}${joinSegments(endpoint)}`,
+  }
+}
+
+function joinSegments(...parts: readonly string[]): string {
+  return parts
+    .flatMap((part) => part.split('/'))
+    .filter((segment) => segment !== '')
+    .map((segment) => `/${segment}`)
+    .join('')
+}
