@@ -1,1 +1,52 @@
-export {}
+/** Build workflows as state machines, and run them in your own program. */
+export { Blueprint } from './blueprint/blueprint.ts'
+export type { BlueprintOptions, StateOptions } from './blueprint/blueprint.ts'
+export type { Actions, DispatchByContract, DispatchByName, DispatchOptions } from './blueprint/actions.ts'
+export type { BlueprintIssue } from './blueprint/check.ts'
+export type { BlueprintDefinition, StateDefinition } from './blueprint/definition.ts'
+export type { DataStore } from './blueprint/data-store.ts'
+export type { ClientInfo, Handler, HandlerContext } from './blueprint/handler-context.ts'
+export { OrchestratorEngine } from './orchestrator/orchestrator-engine.ts'
+export type { AnyBlueprint, OrchestratorOptions } from './orchestrator/orchestrator-engine.ts'
+export type { OrchestratorConfig } from './orchestrator/config.ts'
+export type { ClientConfig } from './http/client-auth.ts'
+export type { WorkerTokens } from './http/worker-auth.ts'
+export { MemoryHistory, MemoryStorage } from './memory/index.ts'
+export { defineTask } from '@avtomatika/protocol'
+export type { TaskContract } from '@avtomatika/protocol'
+
+// What a storage or history adapter implements.
+export { classIdOf } from './ports/storage.ts'
+export type {
+  ClaimedStep,
+  ClaimedTask,
+  CommitEntry,
+  CommitOutcome,
+  DeadlineStore,
+  DueDeadline,
+  Hint,
+  JobStore,
+  OutboxStore,
+  StepStore,
+  Storage,
+  TaskClaim,
+  TaskClass,
+  TaskRenewal,
+  TaskStore,
+  WorkerStore,
+} from './ports/storage.ts'
+export type { History } from './ports/history.ts'
+export type { WorkerRecord, WorkerSkill, WorkerUpdate } from './ports/worker-record.ts'
+export type { Effect, HistoryRecord, OfferedTask, RecordType } from './job/effect.ts'
+export type { DeadlineKey } from './job/event.ts'
+export type {
+  BlueprintRef,
+  EpochMs,
+  Job,
+  JobError,
+  JobOwner,
+  TaskDemand,
+  TaskSpec,
+  Wait,
+} from './job/job.ts'
+export type { BackoffPolicy } from './job/retry.ts'

@@ -1,0 +1,63 @@
+/** What a handler is given. */
+import type { JsonObject } from '@avtomatika/protocol'
+import type { Job } from '../job/job.ts'
+import type { Actions } from './actions.ts'
+
+/** The client that a job belongs to, without its token. */
+export interface ClientInfo {
+  readonly id: string
+  readonly plan: string | null
+  readonly params: JsonObject
+}
+
+interface ReservedContext<Input> {
+  readonly jobId: string
+  /** The state whose handler runs. */
+  readonly currentState: string
+  /** Which try of this handler it is, from 1. */
+  readonly attempt: number
+  /** What the job was created with; read-only. */
+  readonly initialData: Input
+  /** What workers returned so far, merged; read-only. */
+  readonly stateHistory: JsonObject
+  readonly actions: Actions
+  readonly client: ClientInfo
+  readonly dataStores: Readonly<Record<string, DataStoreValue>>
+  readonly metadata: JsonObject
+}
+
+// A host passes whatever it likes, and only it knows the type.
+type DataStoreValue = { readonly get: (key: string) => Promise<unknown> } & Record<string, unknown>
+
+type Named<Input> = string extends keyof Input ? unknown : Omit<Input, keyof ReservedContext<Input>>
+
+/**
+ * One object to destructure: the reserved names above and, by name, any key that a worker returned
+ * or the job was created with. A worker's key hides a key of the input; reserved names win over both.
+ */
+export type HandlerContext<Input = JsonObject> = ReservedContext<Input> &
+  Named<Input> &
+  Readonly<Record<string, unknown>>
+
+/** A state's code. In an end state, what it returns becomes the job's result. */
+export type Handler<Input = JsonObject> = (context: HandlerContext<Input>) => unknown
+
+/** Builds the context of one run. */
+export function handlerContext(
+  job: Job,
+  actions: Actions,
+  dataStores: Readonly<Record<string, unknown>>,
+): HandlerContext {
+  const reserved = {
+    jobId: job.id,
+    currentState: job.state,
+    attempt: job.retryCount + 1,
+    initialData: job.initialData,
+    stateHistory: job.stateHistory,
+    actions,
+    client: { id: job.owner.clientId, plan: job.owner.plan, params: job.owner.params },
+    dataStores: dataStores as ReservedContext<JsonObject>['dataStores'],
+    metadata: job.metadata,
+  }
+  return { ...job.initialData, ...job.stateHistory, ...reserved }
+}

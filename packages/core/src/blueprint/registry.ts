@@ -1,0 +1,46 @@
+import { BlueprintError } from '@avtomatika/protocol'
+import type { BlueprintRef } from '../job/job.ts'
+import type { BlueprintDefinition } from './definition.ts'
+
+/** The blueprints of one engine: by name and version, and by endpoint. */
+export class BlueprintRegistry {
+  readonly #byKey = new Map<string, BlueprintDefinition>()
+  readonly #byEndpoint = new Map<string, BlueprintDefinition>()
+
+  /** @throws BlueprintError `BLUEPRINT_INVALID` for a name and version, or an endpoint, taken before. */
+  add(definition: BlueprintDefinition): void {
+    const { name, version, endpoint } = definition
+    const key = keyOf(name, version)
+    if (this.#byKey.has(key)) {
+      const message = `Blueprint '${name}' (${version ?? 'no version'}) is registered twice. Rename one, or give it another version.`
+      throw new BlueprintError('BLUEPRINT_INVALID', { message })
+    }
+    if (endpoint !== null) {
+      const route = `/${version ?? ''}${endpoint}`
+      const other = this.#byEndpoint.get(route)
+      if (other !== undefined) {
+        const message = `Blueprints '${other.name}' and '${name}' share the endpoint ${endpoint}. Give one of them another.`
+        throw new BlueprintError('BLUEPRINT_INVALID', { message })
+      }
+      this.#byEndpoint.set(route, definition)
+    }
+    this.#byKey.set(key, definition)
+  }
+
+  find(ref: Pick<BlueprintRef, 'name' | 'version'>): BlueprintDefinition | undefined {
+    return this.#byKey.get(keyOf(ref.name, ref.version))
+  }
+
+  /** By name alone: the one without version, else the one registered last. */
+  findByName(name: string): BlueprintDefinition | undefined {
+    return this.find({ name, version: null }) ?? this.all().findLast((d) => d.name === name)
+  }
+
+  all(): readonly BlueprintDefinition[] {
+    return [...this.#byKey.values()]
+  }
+}
+
+function keyOf(name: string, version: string | null): string {
+  return version === null ? name : `${name}@${version}`
+}

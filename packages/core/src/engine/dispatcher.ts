@@ -1,0 +1,170 @@
+/** Hands tasks to the workers that poll for them. */
+import { NotFoundError } from '@avtomatika/protocol'
+import type { OfferedTask } from '../job/effect.ts'
+import type { TaskDemand } from '../job/job.ts'
+import type { ClaimedTask } from '../ports/storage.ts'
+import type { WorkerRecord } from '../ports/worker-record.ts'
+import { fits } from './eligibility.ts'
+import type { EngineParts } from './engine-parts.ts'
+import { TaskWaiters, type Call, type Waiting } from './task-waiters.ts'
+
+/** A waiting poll looks by itself this often, in case a hint was lost. */
+const SLOW_TICK_MS = 5_000
+
+export interface Poll {
+  readonly workerId: string
+  /** How long to wait for a task, in ms. */
+  readonly waitMs: number
+  /** Most tasks to hand over. */
+  readonly max: number
+  /** Aborted when the worker has gone away: what it was about to get is offered again. */
+  readonly signal: AbortSignal
+}
+
+export interface HandedTask {
+  readonly task: OfferedTask
+  readonly leaseExpiresAt: number
+  readonly deadlineAt: number
+}
+
+export class Dispatcher {
+  readonly #parts: EngineParts
+  readonly #leaseMs: number
+  readonly #waiters = new TaskWaiters()
+  readonly #classes = new Map<string, TaskDemand>()
+  #closed = false
+
+  constructor(parts: EngineParts, leaseMs: number) {
+    this.#parts = parts
+    this.#leaseMs = leaseMs
+  }
+
+  get waitingPolls(): number {
+    return this.#waiters.size
+  }
+
+  start(): void {
+    this.#closed = false
+  }
+
+  /** Sends all waiting polls home empty. */
+  stop(): void {
+    this.#closed = true
+    this.#waiters.wakeAll()
+  }
+
+  /** A task of this class is on offer. */
+  async offered(classId: string): Promise<void> {
+    if (!this.#classes.has(classId)) await this.#refreshClasses()
+    const demand = this.#classes.get(classId)
+    if (demand !== undefined) this.#waiters.call(demand)
+  }
+
+  /**
+   * Waits for tasks that a worker can take.
+   * @throws NotFoundError `WORKER_NOT_FOUND` for a worker that must register (again).
+   */
+  async poll(poll: Poll): Promise<readonly HandedTask[]> {
+    const { clock } = this.#parts
+    const until = clock.now() + poll.waitMs
+    let call: Call | undefined
+    await this.#refreshClasses()
+    for (;;) {
+      const worker = await this.#worker(poll.workerId)
+      // Waiting begins before the look: a task offered in between must not go unnoticed.
+      const waiting = this.#waiters.wait((demand) => fits(worker, demand), call?.number ?? 0)
+      const tasks = await this.#take(worker, poll).catch((error: unknown) => {
+        waiting.leave()
+        throw error
+      })
+      if (tasks.length === 0 && call !== undefined) this.#waiters.passOn(call)
+      const left = until - clock.now()
+      if (tasks.length > 0 || left <= 0 || this.#closed || poll.signal.aborted) {
+        waiting.leave()
+        const unused = await waiting.woken
+        if (unused !== undefined) this.#waiters.passOn(unused)
+        return tasks
+      }
+      call = await this.#woken(waiting, poll.signal, Math.min(left, SLOW_TICK_MS))
+      if (call === undefined) await this.#refreshClasses()
+    }
+  }
+
+  async #take(worker: WorkerRecord, poll: Poll): Promise<readonly HandedTask[]> {
+    const claims = poll.signal.aborted ? [] : await this.#claim(worker, poll.max)
+    const handed = await Promise.all(claims.map((claim) => this.#handOver(worker, claim)))
+    const tasks = handed.filter((task) => task !== undefined)
+    if (!poll.signal.aborted) return tasks
+    await Promise.all(tasks.map(({ task }) => this.takeBack(task, worker.workerId)))
+    return []
+  }
+
+  #claim(worker: WorkerRecord, limit: number): Promise<readonly ClaimedTask[]> {
+    const { storage, clock } = this.#parts
+    const classes = [...this.#classes].filter(([, demand]) => fits(worker, demand))
+    if (classes.length === 0) return Promise.resolve([])
+    return storage.claimTasks({
+      workerId: worker.workerId,
+      classIds: classes.map(([classId]) => classId),
+      limit,
+      capacity: worker.maxConcurrentTasks,
+      now: clock.now(),
+      leaseMs: this.#leaseMs,
+    })
+  }
+
+  /** The claim becomes true in the job, or the task turns out to be wanted no more. */
+  async #handOver(worker: WorkerRecord, claim: ClaimedTask): Promise<HandedTask | undefined> {
+    const { storage, clock, writer } = this.#parts
+    const { task, leaseExpiresAt } = claim
+    const { workerId } = worker
+    const event = { kind: 'task_claimed', at: clock.now(), taskId: task.taskId, workerId } as const
+    const decision = await writer.apply(task.jobId, event)
+    const wait = decision.kind === 'changed' ? decision.job.wait : null
+    if (wait?.for === 'task' && wait.phase.kind === 'claimed') {
+      return { task, leaseExpiresAt, deadlineAt: wait.phase.deadlineAt }
+    }
+    await storage.dropTask(task.taskId)
+    return undefined
+  }
+
+  /** Offers a task again that never reached its worker; costs no retry (W8). */
+  async takeBack(task: OfferedTask, workerId: string): Promise<void> {
+    const { clock, writer } = this.#parts
+    await writer.apply(task.jobId, {
+      kind: 'task_result',
+      at: clock.now(),
+      taskId: task.taskId,
+      workerId,
+      outcome: { kind: 'handed_back' },
+      chance: 0,
+    })
+  }
+
+  /** The call that woke the poll; `undefined` when it should look by itself. */
+  async #woken(waiting: Waiting, signal: AbortSignal, ms: number): Promise<Call | undefined> {
+    const cancel = this.#parts.clock.after(ms, waiting.leave)
+    signal.addEventListener('abort', waiting.leave, { once: true })
+    if (signal.aborted || this.#closed) waiting.leave()
+    try {
+      return await waiting.woken
+    } finally {
+      cancel()
+      signal.removeEventListener('abort', waiting.leave)
+    }
+  }
+
+  async #worker(workerId: string): Promise<WorkerRecord> {
+    const { storage, clock } = this.#parts
+    const worker = await storage.findWorker({ workerId, now: clock.now() })
+    if (worker !== undefined) return worker
+    const message = `Worker not found: '${workerId}' is not registered (any more). Register again.`
+    throw new NotFoundError('WORKER_NOT_FOUND', { message })
+  }
+
+  async #refreshClasses(): Promise<void> {
+    for (const { classId, demand } of await this.#parts.storage.listTaskClasses()) {
+      this.#classes.set(classId, demand)
+    }
+  }
+}

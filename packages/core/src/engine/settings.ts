@@ -1,0 +1,30 @@
+import { DEFAULT_RULES, type Rules } from '../job/rules.ts'
+
+/** How an engine behaves; every field has a default. Durations in milliseconds. */
+export interface EngineSettings {
+  readonly rules: Rules
+  /** Steps that run at a time in this process. Default 100. */
+  readonly executorConcurrency: number
+  /** From claim to result, where the dispatch does not say. Default 300 000. */
+  readonly taskTimeoutMs: number
+  /** How long a poll without `timeout` waits, and the most that one may ask for. Default 30 000. */
+  readonly pollTimeoutMs: number
+  /** Heartbeats are expected at least this often; twice this without one, and a worker is gone. Default 60 000. */
+  readonly workerHealthIntervalMs: number
+  /** How long an idempotency key is remembered. Default 86 400 000 (a day). */
+  readonly idempotencyTtlMs: number
+}
+
+export const DEFAULT_SETTINGS: EngineSettings = {
+  rules: DEFAULT_RULES,
+  executorConcurrency: 100,
+  taskTimeoutMs: 300_000,
+  pollTimeoutMs: 30_000,
+  workerHealthIntervalMs: 60_000,
+  idempotencyTtlMs: 86_400_000,
+}
+
+/** A worker, and what it holds, is given up after two missed beats. */
+export function workerTtlMs({ workerHealthIntervalMs }: EngineSettings): number {
+  return 2 * workerHealthIntervalMs
+}

@@ -1,0 +1,64 @@
+/** Tells jobs that their time is up, or that the worker of their task is gone. */
+import type { EngineParts } from './engine-parts.ts'
+import { Loop } from './loop.ts'
+
+/** Long enough to apply a batch, short enough that a crash in between delays nobody much. */
+const LEASE_MS = 10_000
+const BATCH = 200
+const SLOW_TICK_MS = 1_000
+
+export class Watcher {
+  readonly #parts: EngineParts
+  readonly #loop: Loop
+  #nextRoundAt = 0
+
+  constructor(parts: EngineParts) {
+    this.#parts = parts
+    const { clock, log } = parts
+    this.#loop = new Loop({ name: 'watcher', clock, log, round: () => this.#round() })
+  }
+
+  start(): void {
+    this.#loop.start()
+  }
+
+  stop(): Promise<void> {
+    return this.#loop.stop()
+  }
+
+  /** A deadline was set; looks earlier than planned if need be. */
+  expect(at: number): void {
+    if (at < this.#nextRoundAt) this.#loop.wake()
+  }
+
+  async #round(): Promise<number> {
+    const { storage, clock } = this.#parts
+    const claim = { now: clock.now(), leaseMs: LEASE_MS, limit: BATCH }
+    const lost = await storage.claimLostTasks(claim)
+    const due = await storage.claimDueDeadlines(claim)
+    await Promise.all([
+      ...lost.map((task) => this.#lose(task)),
+      ...due.map((deadline) => this.#fire(deadline)),
+    ])
+    if (lost.length + due.length > 0) return 0
+    const next = (await storage.nextDueAt()) ?? Infinity
+    const pauseMs = Math.max(1, Math.min(SLOW_TICK_MS, next - clock.now()))
+    this.#nextRoundAt = clock.now() + pauseMs
+    return pauseMs
+  }
+
+  async #lose({ taskId, jobId }: { taskId: string; jobId: string }): Promise<void> {
+    const { storage, clock, writer, log } = this.#parts
+    const decision = await writer.apply(jobId, { kind: 'task_lost', at: clock.now(), taskId })
+    if (decision.kind === 'changed') log.warn({ jobId, taskId }, 'the worker of a task was lost')
+    else await storage.dropTask(taskId)
+  }
+
+  async #fire(deadline: { jobId: string; key: 'wait'; at: number }): Promise<void> {
+    const { storage, clock, writer, ids } = this.#parts
+    const { jobId, key } = deadline
+    const event = { kind: 'timer_fired', at: clock.now(), key, chance: ids.chance() } as const
+    const decision = await writer.apply(jobId, event)
+    if (decision.kind !== 'changed') await storage.dropDeadline(deadline)
+  }
+}

@@ -1,0 +1,69 @@
+/** The whole HTTP surface as one Fastify plugin: a host mounts it under any prefix. */
+import { HEADERS, PROTOCOL_VERSION } from '@avtomatika/protocol'
+import type { FastifyInstance, FastifyPluginCallback } from 'fastify'
+import type { BlueprintRegistry } from '../blueprint/registry.ts'
+import type { Engine } from '../engine/engine.ts'
+import { parseJsonBodies } from './body-parser.ts'
+import { clientAuth, type ClientConfig } from './client-auth.ts'
+import {
+  commonClientRoutes,
+  createRoute,
+  quarantineRoute,
+  type ClientRoutesOptions,
+} from './client-routes.ts'
+import { answerError, answerNotFound } from './error-handler.ts'
+import { workerAuth, type WorkerTokens } from './worker-auth.ts'
+import { workerRoutes } from './worker-routes.ts'
+
+export interface HttpOptions {
+  readonly engine: Engine
+  readonly blueprints: BlueprintRegistry
+  readonly clients: readonly ClientConfig[]
+  readonly workerTokens: WorkerTokens
+  /** Where the client API is mounted. Default `/api`. */
+  readonly apiPrefix: string
+  readonly pollTimeoutMs: number
+  readonly now: () => number
+}
+
+/** Largest body that is read, in bytes: 10 MiB. */
+export const BODY_LIMIT = 10 * 1024 * 1024
+
+/** @throws ConfigError `CONFIG_INVALID` for tokens that cannot be used. */
+export function httpPlugin(options: HttpOptions): FastifyPluginCallback {
+  const client = { ...options, auth: clientAuth(options.clients) }
+  const worker = { ...options, auth: workerAuth(options.workerTokens) }
+  return (app, _opts, done) => {
+    parseJsonBodies(app)
+    app.setErrorHandler(answerError)
+    app.setNotFoundHandler(answerNotFound)
+    app.addHook('onSend', (_request, reply, _payload, next) => {
+      reply.header(HEADERS.protocolVersion, PROTOCOL_VERSION)
+      next()
+    })
+    app.get('/_public/status', () => ({ status: 'ok' }))
+    quarantineRoute(app, client)
+    workerRoutes(app, worker)
+    clientRoutes(app, client, options.apiPrefix)
+    done()
+  }
+}
+
+/** The common routes under the bare prefix, `v1` and every version in use; creation under its own. */
+function clientRoutes(app: FastifyInstance, options: ClientRoutesOptions, prefix: string): void {
+  const blueprints = options.blueprints.all()
+  const versions = new Set([null, 'v1', ...blueprints.map(({ version }) => version)])
+  for (const version of versions) {
+    const mount = version === null ? prefix : `${prefix}/${version}`
+    app.register(
+      (scope, _opts, done) => {
+        commonClientRoutes(scope, options)
+        for (const blueprint of blueprints) {
+          if (blueprint.version === version) createRoute(scope, blueprint, options)
+        }
+        done()
+      },
+      { prefix: mount },
+    )
+  }
+}

@@ -1,0 +1,66 @@
+import { AuthError, ConfigError, HEADERS } from '@avtomatika/protocol'
+import type { FastifyRequest } from 'fastify'
+import { TokenMap } from './tokens.ts'
+
+export interface WorkerTokens {
+  /** Shared by all workers that have no token of their own. */
+  readonly shared?: string
+  /** By worker id; such a worker cannot use the shared token. */
+  readonly individual?: Readonly<Record<string, string>>
+}
+
+/** Checks that the sender may act as a worker; returns the worker's id. */
+export type WorkerAuth = (request: FastifyRequest, claimed: string | undefined) => string
+
+/** @throws ConfigError `CONFIG_INVALID` for empty or repeated tokens. */
+export function workerAuth({ shared, individual = {} }: WorkerTokens): WorkerAuth {
+  const owners = new TokenMap<{ readonly workerId: string | null }>()
+  const known: [string, string | null][] = Object.entries(individual).map(([id, t]) => [t, id])
+  if (shared !== undefined) known.push([shared, null])
+  for (const [token, workerId] of known) {
+    if (token !== '' && owners.add(token, { workerId })) continue
+    const who = workerId === null ? 'The shared worker token' : `The token of worker '${workerId}'`
+    throw new ConfigError('CONFIG_INVALID', { message: `${who} is empty or used twice.` })
+  }
+  return (request, claimed) => {
+    const token = request.headers[HEADERS.workerToken]
+    if (typeof token !== 'string') {
+      throw new AuthError('MISSING_TOKEN', { message: 'Missing X-Worker-Token header' })
+    }
+    const owner = owners.find(token)
+    if (owner === undefined) {
+      throw new AuthError('INVALID_TOKEN', { message: 'Unauthorized: No valid token found' })
+    }
+    return actingId(owner.workerId, claimed, headerId(request), individual)
+  }
+}
+
+function headerId(request: FastifyRequest): string | undefined {
+  const id = request.headers[HEADERS.workerId]
+  return typeof id === 'string' ? id : undefined
+}
+
+function actingId(
+  owner: string | null,
+  claimed: string | undefined,
+  header: string | undefined,
+  individual: Readonly<Record<string, string>>,
+): string {
+  const id = claimed ?? header ?? owner
+  if (id === null) {
+    const message = 'The worker does not say who it is: send worker_id, or the X-Worker-ID header.'
+    throw new AuthError('WORKER_MISMATCH', { message })
+  }
+  const isForeign = (owner !== null && owner !== id) || (header !== undefined && header !== id)
+  if (isForeign) throw mismatch(owner ?? header ?? '', id)
+  if (owner === null && Object.hasOwn(individual, id)) {
+    const message = `Worker '${id}' has a token of its own; the shared one is not valid for it.`
+    throw new AuthError('WORKER_MISMATCH', { message })
+  }
+  return id
+}
+
+function mismatch(authenticated: string, claimed: string): AuthError {
+  const message = `Forbidden: Authenticated worker '${authenticated}' cannot act for another worker '${claimed}'.`
+  return new AuthError('WORKER_MISMATCH', { message })
+}

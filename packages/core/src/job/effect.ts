@@ -1,0 +1,61 @@
+/** Everything a change of a job can ask for. Storage makes effects true in the write of the document. */
+import type { JsonObject } from '@avtomatika/protocol'
+import type { DeadlineKey } from './event.ts'
+import type { EpochMs, JobError, TaskDemand } from './job.ts'
+
+/** A task as workers see it: complete, so that handing it out needs no look at the job. */
+export interface OfferedTask {
+  readonly taskId: string
+  readonly jobId: string
+  readonly attempt: number
+  readonly demand: TaskDemand
+  readonly params: JsonObject
+  readonly priority: number
+  readonly tracing: Readonly<Record<string, string>>
+  readonly executionTimeoutMs: number
+  readonly resultDeadlineAt: EpochMs | null
+}
+
+/** One row of a job's history. `eventId` is stable over repeats of the same change. */
+export interface HistoryRecord {
+  readonly eventId: string
+  readonly jobId: string
+  readonly ownerId: string
+  readonly at: EpochMs
+  readonly type: RecordType
+  readonly status: string
+  readonly state: string
+  readonly previousState?: string
+  readonly nextState?: string
+  readonly durationMs?: number
+  readonly workerId?: string
+  readonly taskId?: string
+  readonly attempt?: number
+  readonly error?: JobError
+}
+
+export type RecordType =
+  | 'job_created'
+  | 'state_finished'
+  | 'state_failed'
+  | 'state_deferred'
+  | 'task_dispatched'
+  | 'task_claimed'
+  | 'task_finished'
+  | 'task_lost'
+  | 'job_finished'
+  | 'job_failed'
+  | 'job_quarantined'
+  | 'job_cancelled'
+
+export type Effect =
+  | { readonly kind: 'run_step'; readonly stepId: string }
+  /** The step is done with: nobody may be handed it any more, and its lease is void. */
+  | { readonly kind: 'withdraw_step'; readonly stepId: string }
+  | { readonly kind: 'offer_task'; readonly task: OfferedTask }
+  /** The task is done with: nobody may be handed it any more, and its lease is void. */
+  | { readonly kind: 'withdraw_task'; readonly taskId: string }
+  /** Replaces the deadline of the same key. */
+  | { readonly kind: 'set_deadline'; readonly key: DeadlineKey; readonly at: EpochMs }
+  | { readonly kind: 'clear_deadline'; readonly key: DeadlineKey }
+  | { readonly kind: 'record'; readonly record: HistoryRecord }

@@ -1,0 +1,111 @@
+/** What a host may set, and what holds when it does not. */
+import { ConfigError } from '@avtomatika/protocol'
+import { DEFAULT_SETTINGS, type EngineSettings } from '../engine/settings.ts'
+import type { ClientConfig } from '../http/client-auth.ts'
+import type { WorkerTokens } from '../http/worker-auth.ts'
+import type { BackoffPolicy } from '../job/retry.ts'
+
+/** Configuration of an {@link OrchestratorEngine}. Durations in milliseconds. */
+export interface OrchestratorConfig {
+  /** Default `127.0.0.1`: reachable from this machine only. */
+  readonly host?: string
+  /** Default 8080; 0 takes any free port. */
+  readonly port?: number
+  /** Who may create jobs. Default: nobody. */
+  readonly clients?: readonly ClientConfig[]
+  /** How workers prove who they are. Default: no worker is let in. */
+  readonly workerTokens?: WorkerTokens
+  /** Default `/api`. */
+  readonly apiPrefix?: string
+  /** Tries of a handler or task after the first. Default 3. */
+  readonly maxRetries?: number
+  /** Default: 500 ms, doubled each time, at most 60 s, shortened by up to half by chance. */
+  readonly backoff?: BackoffPolicy
+  /** Changes of state after which a job counts as caught in a loop. Default 100. */
+  readonly maxTransitions?: number
+  /** Handlers that run at a time. Default 100. */
+  readonly executorConcurrency?: number
+  /** From claim to result, where the dispatch does not say. Default 300 000. */
+  readonly taskTimeoutMs?: number
+  /** Longest wait of a worker's poll. Default 30 000. */
+  readonly pollTimeoutMs?: number
+  /** Expected pause between heartbeats; after two of them without one, a worker is gone. Default 60 000. */
+  readonly workerHealthIntervalMs?: number
+  /** How long requests and handlers may take to end when the engine stops. Default 8 000. */
+  readonly shutdownTimeoutMs?: number
+}
+
+export interface ResolvedConfig {
+  readonly host: string
+  readonly port: number
+  readonly clients: readonly ClientConfig[]
+  readonly workerTokens: WorkerTokens
+  readonly apiPrefix: string
+  readonly shutdownTimeoutMs: number
+  readonly settings: EngineSettings
+}
+
+type NumberName =
+  | 'port'
+  | 'maxRetries'
+  | 'maxTransitions'
+  | 'executorConcurrency'
+  | 'taskTimeoutMs'
+  | 'pollTimeoutMs'
+  | 'workerHealthIntervalMs'
+  | 'shutdownTimeoutMs'
+
+const RANGES: Record<NumberName, readonly [least: number, most: number]> = {
+  port: [0, 65_535],
+  maxRetries: [0, 1000],
+  maxTransitions: [1, 1_000_000],
+  executorConcurrency: [1, 100_000],
+  taskTimeoutMs: [1, 30 * 86_400_000],
+  pollTimeoutMs: [0, 600_000],
+  workerHealthIntervalMs: [10, 86_400_000],
+  shutdownTimeoutMs: [0, 600_000],
+}
+
+/** @throws ConfigError `CONFIG_INVALID` listing every number that is out of range. */
+export function resolveConfig(config: OrchestratorConfig): ResolvedConfig {
+  const problems = Object.entries(RANGES).flatMap(([name, [least, most]]) => {
+    const value = config[name as NumberName]
+    if (value === undefined || (Number.isInteger(value) && value >= least && value <= most)) return []
+    return [`${name} must be a whole number from ${String(least)} to ${String(most)}, got ${String(value)}`]
+  })
+  if (problems.length > 0) {
+    throw new ConfigError('CONFIG_INVALID', { message: `${problems.join('; ')}.`, details: { problems } })
+  }
+  return {
+    host: config.host ?? '127.0.0.1',
+    port: config.port ?? 8080,
+    clients: config.clients ?? [],
+    workerTokens: config.workerTokens ?? {},
+    apiPrefix: normalisedPrefix(config.apiPrefix ?? '/api'),
+    shutdownTimeoutMs: config.shutdownTimeoutMs ?? 8_000,
+    settings: settingsOf(config),
+  }
+}
+
+function settingsOf(config: OrchestratorConfig): EngineSettings {
+  const { rules, ...rest } = DEFAULT_SETTINGS
+  return {
+    executorConcurrency: config.executorConcurrency ?? rest.executorConcurrency,
+    taskTimeoutMs: config.taskTimeoutMs ?? rest.taskTimeoutMs,
+    pollTimeoutMs: config.pollTimeoutMs ?? rest.pollTimeoutMs,
+    workerHealthIntervalMs: config.workerHealthIntervalMs ?? rest.workerHealthIntervalMs,
+    idempotencyTtlMs: rest.idempotencyTtlMs,
+    rules: {
+      maxTransitions: config.maxTransitions ?? rules.maxTransitions,
+      retry: {
+        maxRetries: config.maxRetries ?? rules.retry.maxRetries,
+        backoff: config.backoff ?? rules.retry.backoff,
+      },
+    },
+  }
+}
+
+function normalisedPrefix(prefix: string): string {
+  const inner = prefix.replace(/^\/+|\/+$/g, '')
+  return inner === '' ? '' : `/${inner}`
+}

@@ -1,0 +1,162 @@
+/** The whole orchestrator in one object, for a host program. */
+import { randomUUID } from 'node:crypto'
+import { BlueprintError } from '@avtomatika/protocol'
+import {
+  fastify,
+  type FastifyBaseLogger,
+  type FastifyInstance,
+  type FastifyPluginCallback,
+} from 'fastify'
+import { pino, type Logger } from 'pino'
+import type { Blueprint } from '../blueprint/blueprint.ts'
+import { BlueprintRegistry } from '../blueprint/registry.ts'
+import { Engine } from '../engine/engine.ts'
+import { BODY_LIMIT, httpPlugin } from '../http/plugin.ts'
+import { MemoryHistory, MemoryStorage } from '../memory/index.ts'
+import { systemClock } from '../ports/clock.ts'
+import type { History } from '../ports/history.ts'
+import { systemIds } from '../ports/ids.ts'
+import type { Storage } from '../ports/storage.ts'
+import { resolveConfig, type OrchestratorConfig, type ResolvedConfig } from './config.ts'
+import { untilSignalled } from './until-signalled.ts'
+
+export interface OrchestratorOptions {
+  /** Default: in memory, gone with the process. */
+  readonly storage?: Storage
+  /** Default: in memory, for the latest jobs. */
+  readonly history?: History
+  readonly config?: OrchestratorConfig
+  /** Default: a pino logger at level `info` on standard output. */
+  readonly logger?: Logger
+}
+
+/** Any blueprint, whatever its input. */
+export type AnyBlueprint = Pick<Blueprint, 'name' | 'check' | 'define'>
+
+/**
+ * Runs blueprints and serves clients and workers.
+ *
+ * @example
+ * ```ts
+ * const engine = new OrchestratorEngine({
+ *   config: { clients: [{ token: 'secret' }], workerTokens: { shared: 'worker-secret' } },
+ * })
+ * engine.register(hello)
+ * await engine.start()
+ * ```
+ */
+export class OrchestratorEngine {
+  readonly #config: ResolvedConfig
+  readonly #log: Logger
+  readonly #blueprints = new BlueprintRegistry()
+  readonly #engine: Engine
+  #plugin: FastifyPluginCallback | undefined
+  #server: FastifyInstance | undefined
+
+  /** @throws ConfigError `CONFIG_INVALID` listing what cannot be used. */
+  constructor(options: OrchestratorOptions = {}) {
+    this.#config = resolveConfig(options.config ?? {})
+    this.#log = options.logger ?? pino({ name: 'avtomatika' })
+    this.#engine = new Engine({
+      storage: options.storage ?? new MemoryStorage(),
+      history: options.history ?? new MemoryHistory(),
+      blueprints: this.#blueprints,
+      settings: this.#config.settings,
+      clock: systemClock,
+      ids: systemIds,
+      log: this.#log,
+      instanceId: randomUUID(),
+    })
+  }
+
+  /**
+   * Adds a blueprint; it cannot be changed any more.
+   * @throws BlueprintError `BLUEPRINT_INVALID` naming the blueprint, the state and what is wrong.
+   */
+  register(blueprint: AnyBlueprint): this {
+    if (this.#plugin !== undefined) {
+      const message = `Blueprint '${blueprint.name}' came too late: register blueprints before start() or before mounting the plugin.`
+      throw new BlueprintError('BLUEPRINT_INVALID', { message })
+    }
+    this.#blueprints.add(blueprint.define())
+    for (const { message } of blueprint.check()) {
+      this.#log.warn({ blueprint: blueprint.name }, `blueprint '${blueprint.name}': ${message}`)
+    }
+    return this
+  }
+
+  /**
+   * The routes, for a host's own Fastify app. The engine works while that app is up.
+   *
+   * @example
+   * ```ts
+   * await app.register(engine.plugin, { prefix: '/workflows' })
+   * ```
+   */
+  get plugin(): FastifyPluginCallback {
+    const routes = this.#routes()
+    return (app, options, done) => {
+      app.addHook('onReady', (ready) => {
+        this.#engine.start()
+        ready()
+      })
+      // Before the server waits for open requests: long polls must be sent home first.
+      app.addHook('preClose', () => this.#engine.stop())
+      routes(app, options, done)
+    }
+  }
+
+  /** Starts the loops and listens; resolves with the address, such as `http://127.0.0.1:8080`. */
+  async start(): Promise<string> {
+    const loggerInstance: FastifyBaseLogger = this.#log
+    const server = fastify({
+      loggerInstance,
+      bodyLimit: BODY_LIMIT,
+      disableRequestLogging: true,
+      forceCloseConnections: 'idle',
+      routerOptions: { ignoreTrailingSlash: true },
+    })
+    this.#server = server
+    await server.register(this.plugin)
+    const { host, port } = this.#config
+    return server.listen({ host, port })
+  }
+
+  /** Answers what is in flight, lets handlers end, and stops listening. A second call changes nothing. */
+  async stop(): Promise<void> {
+    const server = this.#server
+    this.#server = undefined
+    if (server === undefined) return
+    const cut = setTimeout(() => {
+      this.#log.warn({}, 'requests did not end in time; their connections are cut')
+      server.server.closeAllConnections()
+    }, this.#config.shutdownTimeoutMs)
+    try {
+      await server.close()
+    } finally {
+      clearTimeout(cut)
+    }
+  }
+
+  /** Starts, and stops on SIGINT or SIGTERM; resolves when it has stopped. */
+  async run(): Promise<void> {
+    await this.start()
+    const signal = await untilSignalled(['SIGINT', 'SIGTERM'])
+    this.#log.info({ signal }, 'stopping')
+    await this.stop()
+  }
+
+  #routes(): FastifyPluginCallback {
+    const { clients, workerTokens, apiPrefix, settings } = this.#config
+    this.#plugin ??= httpPlugin({
+      engine: this.#engine,
+      blueprints: this.#blueprints,
+      clients,
+      workerTokens,
+      apiPrefix,
+      pollTimeoutMs: settings.pollTimeoutMs,
+      now: systemClock.now,
+    })
+    return this.#plugin
+  }
+}

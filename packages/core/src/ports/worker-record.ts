@@ -1,0 +1,37 @@
+import type { JsonObject } from '@avtomatika/protocol'
+import type { EpochMs } from '../job/job.ts'
+
+/** Something a worker can do. */
+export interface WorkerSkill {
+  readonly name: string
+  readonly version: string | null
+}
+
+/** A registered worker as the orchestrator knows it. */
+export interface WorkerRecord {
+  readonly workerId: string
+  readonly workerType: string
+  readonly skills: readonly WorkerSkill[]
+  readonly maxConcurrentTasks: number
+  /** As reported: `idle`, `busy`, `full`, `draining`, `offline`. */
+  readonly status: string
+  readonly load: number
+  /** Ids of the tasks it last said to be working on. */
+  readonly currentTasks: readonly string[]
+  readonly reputation: number
+  readonly registeredAt: EpochMs
+  readonly lastSeenAt: EpochMs
+  /** Without another word from it by then, the worker counts as gone. */
+  readonly expiresAt: EpochMs
+  /** What the worker said of itself, in its own words, without credentials. */
+  readonly registration: JsonObject
+}
+
+export interface WorkerUpdate {
+  readonly workerId: string
+  readonly now: EpochMs
+  readonly expiresAt: EpochMs
+  readonly changes: Partial<
+    Pick<WorkerRecord, 'status' | 'load' | 'skills' | 'currentTasks' | 'maxConcurrentTasks'>
+  >
+}

@@ -1,0 +1,29 @@
+/**
+ * What every back end must pass. Runs on any test runner:
+ * `for (const c of storageContract) it(c.name, () => c.run(openStorage))`, where `openStorage`
+ * answers with a store that is open, empty and shared with nobody.
+ */
+import type { Storage } from '../../ports/storage.ts'
+import type { ContractCase } from '../contract-case.ts'
+import { closingCases } from './closing-cases.ts'
+import { deadlineCases } from './deadline-cases.ts'
+import { jobCases } from './job-cases.ts'
+import { outboxCases } from './outbox-cases.ts'
+import { quarantineCases } from './quarantine-cases.ts'
+import { stepCases } from './step-cases.ts'
+import { taskClaimCases } from './task-claim-cases.ts'
+import { taskLeaseCases } from './task-lease-cases.ts'
+import { workerCases } from './worker-cases.ts'
+
+/** The promises of `Storage`, one case each. */
+export const storageContract: readonly ContractCase<Storage>[] = [
+  ...jobCases,
+  ...quarantineCases,
+  ...stepCases,
+  ...taskClaimCases,
+  ...taskLeaseCases,
+  ...deadlineCases,
+  ...workerCases,
+  ...outboxCases,
+  ...closingCases,
+]
