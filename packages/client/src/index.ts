@@ -1,1 +1,27 @@
-export {}
+export { AvtomatikaClient } from './client.ts'
+export type { CallOptions, CreatedJob, RunOptions } from './client.ts'
+export type { ClientOptions } from './options.ts'
+export type { CreateJobOptions } from './create-job.ts'
+export type { WaitOptions } from './wait-for-job.ts'
+export type { Job, JobFailure } from './job.ts'
+export type { WorkerInfo } from './worker-info.ts'
+export { JobFailedError, resultOf } from './job-failed-error.ts'
+export { systemClock } from './clock.ts'
+export type { Clock } from './clock.ts'
+
+// What the calls throw, so that callers need no second package to check for it.
+export {
+  AuthError,
+  AvtomatikaError,
+  ConfigError,
+  ConflictError,
+  ConnectionError,
+  InputError,
+  InternalError,
+  isTerminalJobStatus,
+  LimitError,
+  NotFoundError,
+  TimeoutError,
+  UnavailableError,
+} from '@avtomatika/protocol'
+export type { JobStatus } from '@avtomatika/protocol'

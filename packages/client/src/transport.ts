@@ -1,0 +1,202 @@
+// Rules of every call.
+// T1 Only calls that are safe to repeat are sent through here: reads, cancellations, and creations
+//    that carry an idempotency key. So any try may be repeated, and a repeated try is byte for byte
+//    the same.
+// T2 Tried again: no answer (lost connection, timeout), 502, 503, 504, and 429 unless its code says
+//    that waiting does not help. Every other answer is final.
+// T3 The token is in the request's header and nowhere else: no error repeats headers.
+
+import {
+  AvtomatikaError,
+  ConnectionError,
+  errorFromBody,
+  HEADERS,
+  LimitError,
+  PROTOCOL_VERSION,
+  UnavailableError,
+} from '@avtomatika/protocol'
+import { Pool } from 'undici'
+import type { Dispatcher } from 'undici'
+
+import { backoffMs } from './backoff.ts'
+import type { BackoffPolicy } from './backoff.ts'
+import { withDeadline } from './deadline.ts'
+import type { ResolvedClientOptions } from './options.ts'
+import { parseJsonOrText, readText } from './read-body.ts'
+import { parseRetryAfter } from './retry-after.ts'
+
+/** One call of the client API. */
+export interface Call {
+  readonly method: 'GET' | 'POST'
+  /** Below the client's URL; percent-encoded. */
+  readonly path: string
+  /** JSON text. */
+  readonly body?: string
+  readonly headers?: Readonly<Record<string, string>>
+  /** How long the server was asked to hold its answer back, in ms. Default 0. */
+  readonly heldMs?: number
+  readonly signal?: AbortSignal | undefined
+}
+
+const RETRY: BackoffPolicy = { firstMs: 200, maxMs: 5_000 }
+
+/** A server that asks for a longer pause gets none: the caller is told, with `retryAfterMs`. */
+const MAX_RETRY_AFTER_MS = 30_000
+
+/** Sends calls over kept-alive connections, with retries, and turns answers into values or errors. */
+export class Transport {
+  readonly #options: ResolvedClientOptions
+  readonly #basePath: string
+  readonly #dispatcher: Dispatcher
+  readonly #isOwnDispatcher: boolean
+  readonly #closing = new AbortController()
+  #closed: Promise<void> | undefined
+
+  constructor(options: ResolvedClientOptions) {
+    this.#options = options
+    this.#basePath = options.url.pathname.replace(/\/+$/, '')
+    // No limit of connections: a long poll holds one, and must not keep a cancellation waiting.
+    this.#dispatcher = options.dispatcher ?? new Pool(options.url.origin)
+    this.#isOwnDispatcher = options.dispatcher === undefined
+  }
+
+  /** Aborted, with the error to throw, as soon as the client is closed. */
+  get closing(): AbortSignal {
+    return this.#closing.signal
+  }
+
+  /** The answer's JSON, or its text when it is not JSON. */
+  request(call: Call): Promise<unknown> {
+    const { clock } = this.#options
+    const scope = {
+      clock,
+      timeoutMs: Infinity,
+      onTimeout: () => new Error('unreachable'),
+      signals: [call.signal, this.closing],
+    }
+    return withDeadline(scope, (signal) => this.#tryUntilFinal(call, signal))
+  }
+
+  /** Ends what is in flight, and closes the client's own connections. */
+  close(): Promise<void> {
+    this.#closed ??= this.#close()
+    return this.#closed
+  }
+
+  async #close(): Promise<void> {
+    this.#closing.abort(
+      new ConnectionError('CONNECTION_FAILED', {
+        message: 'The client is closed. Create another one, or close it later.',
+      }),
+    )
+    if (this.#isOwnDispatcher) await this.#dispatcher.destroy()
+  }
+
+  async #tryUntilFinal(call: Call, signal: AbortSignal): Promise<unknown> {
+    for (let attempt = 1; ; attempt += 1) {
+      try {
+        return await this.#try(call, signal)
+      } catch (error) {
+        signal.throwIfAborted()
+        const pauseMs = this.#pauseBeforeRetry(error, attempt)
+        if (pauseMs === undefined) throw error
+        await this.#options.clock.sleep(pauseMs, signal)
+      }
+    }
+  }
+
+  #pauseBeforeRetry(error: unknown, attempt: number): number | undefined {
+    if (attempt > this.#options.retries || !isPassing(error)) return undefined
+    const askedMs = retryAfterMs(error)
+    if (askedMs > MAX_RETRY_AFTER_MS) return undefined
+    return askedMs + backoffMs(RETRY, attempt, this.#options.random)
+  }
+
+  async #try(call: Call, signal: AbortSignal): Promise<unknown> {
+    const timeoutMs = this.#options.timeoutMs + (call.heldMs ?? 0)
+    const scope = {
+      clock: this.#options.clock,
+      timeoutMs,
+      onTimeout: () => noAnswer(this.#name(call), `nothing within ${timeoutMs} ms`),
+      signals: [signal],
+    }
+    const { response, text } = await withDeadline(scope, (inner) => this.#exchange(call, inner))
+    return this.#read(call, response, text)
+  }
+
+  async #exchange(
+    call: Call,
+    signal: AbortSignal,
+  ): Promise<{ readonly response: Dispatcher.ResponseData; readonly text: string }> {
+    try {
+      const response = await this.#dispatcher.request({
+        origin: this.#options.url.origin,
+        path: `${this.#basePath}${call.path}`,
+        method: call.method,
+        headers: this.#headers(call),
+        body: call.body ?? null,
+        signal,
+        // The deadline above is the only one: it also covers a body that trickles.
+        headersTimeout: 0,
+        bodyTimeout: 0,
+      })
+      return { response, text: await readText(response.body) }
+    } catch (error) {
+      if (AvtomatikaError.is(error) || signal.aborted) throw error
+      throw noAnswer(this.#name(call), describe(error), error)
+    }
+  }
+
+  #headers(call: Call): Record<string, string> {
+    return {
+      accept: 'application/json',
+      [HEADERS.clientToken]: this.#options.token,
+      [HEADERS.protocolVersion]: PROTOCOL_VERSION,
+      ...(call.body !== undefined && { 'content-type': 'application/json' }),
+      ...call.headers,
+    }
+  }
+
+  #read(call: Call, response: Dispatcher.ResponseData, text: string): unknown {
+    const { statusCode, headers } = response
+    const body = parseJsonOrText(text)
+    if (statusCode >= 200 && statusCode < 300) return body
+    if (statusCode >= 400) {
+      const retryAfter = parseRetryAfter(headers['retry-after'], this.#options.clock.now())
+      throw errorFromBody(statusCode, body, { retryAfterMs: retryAfter })
+    }
+    throw new ConnectionError('UNEXPECTED_RESPONSE', {
+      message: `${this.#name(call)} was answered with HTTP ${statusCode}, which is not an answer of an orchestrator. Is \`url\` its final address?`,
+      details: { status: statusCode },
+    })
+  }
+
+  #name(call: Call): string {
+    return `${call.method} ${this.#options.url.origin}${this.#basePath}${call.path}`
+  }
+}
+
+/** Whether the same call may succeed a little later (T2). */
+export function isPassing(error: unknown): error is AvtomatikaError {
+  if (!AvtomatikaError.is(error) || !error.retry) return false
+  return ConnectionError.is(error) || UnavailableError.is(error) || LimitError.is(error)
+}
+
+/** How long the server wants to be left alone, in ms; 0 when it does not say. */
+export function retryAfterMs(error: AvtomatikaError): number {
+  if (LimitError.is(error) || UnavailableError.is(error)) return error.retryAfterMs ?? 0
+  return 0
+}
+
+function noAnswer(name: string, why: string, cause?: unknown): ConnectionError {
+  return new ConnectionError('CONNECTION_FAILED', {
+    message: `${name}: no answer (${why}). Is the orchestrator running, and \`url\` its address?`,
+    cause,
+  })
+}
+
+function describe(error: unknown): string {
+  if (!(error instanceof Error)) return String(error)
+  const code: unknown = Reflect.get(error, 'code')
+  return typeof code === 'string' ? code : error.message
+}
