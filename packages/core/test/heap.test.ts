@@ -9,7 +9,9 @@ interface Item {
 
 describe('Heap', () => {
   it('gives what is in it in order, whatever was taken out before', () => {
-    const plans = fc.array(fc.record({ rank: fc.integer({ min: 0, max: 50 }), taken: fc.boolean() }))
+    const plans = fc.array(
+      fc.record({ rank: fc.integer({ min: 0, max: 50 }), taken: fc.boolean() }),
+    )
     fc.assert(
       fc.property(plans, (plan) => {
         const heap = new Heap<Item>((a, b) => a.rank < b.rank)

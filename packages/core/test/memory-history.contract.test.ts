@@ -8,7 +8,9 @@ describe('MemoryHistory', () => {
 
   it('forgets the job that came first when it has too many', async () => {
     const history = new MemoryHistory({ maxJobs: 2 })
-    await history.append(['a', 'b', 'a', 'c'].map((jobId, n) => aRecord({ jobId, eventId: `e${String(n)}` })))
+    await history.append(
+      ['a', 'b', 'a', 'c'].map((jobId, n) => aRecord({ jobId, eventId: `e${String(n)}` })),
+    )
     expect(await history.ofJob('a')).toEqual([])
     expect(await history.ofJob('b')).toHaveLength(1)
     expect(await history.ofJob('c')).toHaveLength(1)

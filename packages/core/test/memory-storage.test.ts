@@ -152,7 +152,12 @@ async function costOfClaims(count: number): Promise<number> {
   const startedAt = performance.now()
   for (let n = 0; n < 200; n += 1) {
     await storage.claimSteps({ ...one, holder: 'a' })
-    await storage.claimTasks({ ...one, workerId: `w-${String(n)}`, classIds: ['resize'], capacity: 9 })
+    await storage.claimTasks({
+      ...one,
+      workerId: `w-${String(n)}`,
+      classIds: ['resize'],
+      capacity: 9,
+    })
     await storage.claimDueDeadlines(one)
     await storage.claimLostTasks(one)
     await storage.nextDueAt()

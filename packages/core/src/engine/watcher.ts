@@ -57,7 +57,9 @@ export class Watcher {
   async #fire(deadline: { jobId: string; key: 'wait'; at: number }): Promise<void> {
     const { storage, clock, writer, ids } = this.#parts
     const { jobId, key } = deadline
-    const event = { kind: 'timer_fired', at: clock.now(), key, chance: ids.chance() } as const
+    // It was due when it was claimed; a clock set back since then must not make it early again.
+    const at = Math.max(clock.now(), deadline.at)
+    const event = { kind: 'timer_fired', at, key, chance: ids.chance() } as const
     const decision = await writer.apply(jobId, event)
     if (decision.kind !== 'changed') await storage.dropDeadline(deadline)
   }

@@ -109,7 +109,9 @@ export class MemoryJobs {
 }
 
 function wasEnded(before: Job | undefined): boolean {
-  return before !== undefined && before.status !== 'quarantined' && isTerminalJobStatus(before.status)
+  return (
+    before !== undefined && before.status !== 'quarantined' && isTerminalJobStatus(before.status)
+  )
 }
 
 function endOf(job: Job | undefined): EpochMs {

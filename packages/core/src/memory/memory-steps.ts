@@ -23,9 +23,7 @@ export class MemorySteps implements Synchronous<StepStore> {
 
   claimSteps(claim: Parameters<StepStore['claimSteps']>[0]): readonly ClaimedStep[] {
     const leaseExpiresAt = claim.now + claim.leaseMs
-    return this.#steps
-      .claim(claim)
-      .map(({ stepId, jobId }) => ({ stepId, jobId, leaseExpiresAt }))
+    return this.#steps.claim(claim).map(({ stepId, jobId }) => ({ stepId, jobId, leaseExpiresAt }))
   }
 
   renewStep(lease: Parameters<StepStore['renewStep']>[0]): boolean {

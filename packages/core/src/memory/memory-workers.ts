@@ -19,7 +19,10 @@ export class MemoryWorkers implements Synchronous<WorkerStore> {
     return updated
   }
 
-  findWorker(query: { readonly workerId: string; readonly now: EpochMs }): WorkerRecord | undefined {
+  findWorker(query: {
+    readonly workerId: string
+    readonly now: EpochMs
+  }): WorkerRecord | undefined {
     const worker = this.#workers.get(query.workerId)
     return worker !== undefined && worker.expiresAt > query.now ? worker : undefined
   }

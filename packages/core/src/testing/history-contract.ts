@@ -41,7 +41,10 @@ export const historyContract: readonly ContractCase<History>[] = [
   }),
   historyCase('rows are read oldest first, also when one was delivered late', async (history) => {
     await history.append([aRecord({ eventId: 'c', at: T0 + 3 })])
-    await history.append([aRecord({ eventId: 'a', at: T0 + 1 }), aRecord({ eventId: 'b', at: T0 + 2 })])
+    await history.append([
+      aRecord({ eventId: 'a', at: T0 + 1 }),
+      aRecord({ eventId: 'b', at: T0 + 2 }),
+    ])
     assert.deepEqual(await eventIds(history), ['a', 'b', 'c'])
   }),
   historyCase('rows of the same moment keep the order of their delivery', async (history) => {

@@ -28,28 +28,41 @@ function deadline(jobId: string, at: number): DueDeadline {
 }
 
 export const deadlineCases: readonly ContractCase<Storage>[] = [
-  storageCase('S8 a deadline is due at its moment by the time given, not before', async (storage) => {
-    await committed(storage, creation('job-1', setTo(T0 + 100)))
-    assert.deepEqual(await due(storage, T0 + 99), [])
-    assert.deepEqual(await due(storage, T0 + 100), [deadline('job-1', T0 + 100)])
-  }),
-  storageCase('S10 due deadlines are handed out earliest first, no more than asked for', async (storage) => {
-    await committed(storage, creation('job-1', setTo(T0 + 3)))
-    await committed(storage, creation('job-2', setTo(T0 + 1)))
-    await committed(storage, creation('job-3', setTo(T0 + 2)))
-    const first = await due(storage, T0 + 9, 2)
-    assert.deepEqual(first, [deadline('job-2', T0 + 1), deadline('job-3', T0 + 2)])
-    assert.deepEqual(await due(storage, T0 + 9), [deadline('job-1', T0 + 3)])
-  }),
-  storageCase('S10 a claimed deadline is handed out again when its lease has run out (D-25)', async (storage) => {
-    await committed(storage, creation('job-1', setTo(T0)))
-    assert.equal((await due(storage, T0)).length, 1)
-    assert.deepEqual(await due(storage, T0 + LEASE_MS - 1), [])
-    assert.deepEqual(await due(storage, T0 + LEASE_MS), [deadline('job-1', T0)])
-  }),
+  storageCase(
+    'S8 a deadline is due at its moment by the time given, not before',
+    async (storage) => {
+      await committed(storage, creation('job-1', setTo(T0 + 100)))
+      assert.deepEqual(await due(storage, T0 + 99), [])
+      assert.deepEqual(await due(storage, T0 + 100), [deadline('job-1', T0 + 100)])
+    },
+  ),
+  storageCase(
+    'S10 due deadlines are handed out earliest first, no more than asked for',
+    async (storage) => {
+      await committed(storage, creation('job-1', setTo(T0 + 3)))
+      await committed(storage, creation('job-2', setTo(T0 + 1)))
+      await committed(storage, creation('job-3', setTo(T0 + 2)))
+      const first = await due(storage, T0 + 9, 2)
+      assert.deepEqual(first, [deadline('job-2', T0 + 1), deadline('job-3', T0 + 2)])
+      assert.deepEqual(await due(storage, T0 + 9), [deadline('job-1', T0 + 3)])
+    },
+  ),
+  storageCase(
+    'S10 a claimed deadline is handed out again when its lease has run out (D-25)',
+    async (storage) => {
+      await committed(storage, creation('job-1', setTo(T0)))
+      assert.equal((await due(storage, T0)).length, 1)
+      assert.deepEqual(await due(storage, T0 + LEASE_MS - 1), [])
+      assert.deepEqual(await due(storage, T0 + LEASE_MS), [deadline('job-1', T0)])
+    },
+  ),
   storageCase('S10 deadlines claimed at the same time are claimed once', async (storage) => {
     for (const id of ['job-1', 'job-2', 'job-3']) await committed(storage, creation(id, setTo(T0)))
-    const claims = await Promise.all([due(storage, T0, 2), due(storage, T0, 2), due(storage, T0, 2)])
+    const claims = await Promise.all([
+      due(storage, T0, 2),
+      due(storage, T0, 2),
+      due(storage, T0, 2),
+    ])
     const ids = claims.flat().map(({ jobId }) => jobId)
     assert.deepEqual(ids.toSorted(), ['job-1', 'job-2', 'job-3'])
   }),
@@ -76,12 +89,15 @@ export const deadlineCases: readonly ContractCase<Storage>[] = [
     await committed(storage, change('job-1', 1, [{ kind: 'clear_deadline', key: 'wait' }]))
     assert.deepEqual(await due(storage, T0 + LEASE_MS), [])
   }),
-  storageCase('S10 a deadline moved while it was claimed is due at its new moment', async (storage) => {
-    await committed(storage, creation('job-1', setTo(T0)))
-    await due(storage, T0)
-    await committed(storage, change('job-1', 1, setTo(T0 + 5)))
-    assert.deepEqual(await due(storage, T0 + 5), [deadline('job-1', T0 + 5)])
-  }),
+  storageCase(
+    'S10 a deadline moved while it was claimed is due at its new moment',
+    async (storage) => {
+      await committed(storage, creation('job-1', setTo(T0)))
+      await due(storage, T0)
+      await committed(storage, change('job-1', 1, setTo(T0 + 5)))
+      assert.deepEqual(await due(storage, T0 + 5), [deadline('job-1', T0 + 5)])
+    },
+  ),
   storageCase('S10 a claimed deadline without use is dropped', async (storage) => {
     await committed(storage, creation('job-1', setTo(T0)))
     await due(storage, T0)
@@ -96,13 +112,16 @@ export const deadlineCases: readonly ContractCase<Storage>[] = [
     await storage.dropDeadline(deadline('job-1', T0))
     assert.deepEqual(await due(storage, T0 + 5), [deadline('job-1', T0 + 5)])
   }),
-  storageCase('S10 dropping spares a deadline set anew to the very same moment', async (storage) => {
-    await committed(storage, creation('job-1', setTo(T0)))
-    await due(storage, T0)
-    await committed(storage, change('job-1', 1, setTo(T0)))
-    await storage.dropDeadline(deadline('job-1', T0))
-    assert.deepEqual(await due(storage, T0), [deadline('job-1', T0)])
-  }),
+  storageCase(
+    'S10 dropping spares a deadline set anew to the very same moment',
+    async (storage) => {
+      await committed(storage, creation('job-1', setTo(T0)))
+      await due(storage, T0)
+      await committed(storage, change('job-1', 1, setTo(T0)))
+      await storage.dropDeadline(deadline('job-1', T0))
+      assert.deepEqual(await due(storage, T0), [deadline('job-1', T0)])
+    },
+  ),
   storageCase('S10 with nothing to wait for there is no next moment', async (storage) => {
     assert.equal(await storage.nextDueAt(), undefined)
     await offered(storage, aTask())
@@ -115,15 +134,18 @@ export const deadlineCases: readonly ContractCase<Storage>[] = [
     await committed(storage, change('job-2', 1, [{ kind: 'clear_deadline', key: 'wait' }]))
     assert.equal(await storage.nextDueAt(), T0 + 8)
   }),
-  storageCase('S10 the next moment counts the leases of deadlines, tasks and lost tasks', async (storage) => {
-    await committed(storage, creation('job-0', setTo(T0)))
-    await due(storage, T0 + 7)
-    assert.equal(await storage.nextDueAt(), T0 + 7 + LEASE_MS)
-    await offered(storage, aTask())
-    await tasksFor(storage, 'w', { now: T0 + 1 })
-    assert.equal(await storage.nextDueAt(), T0 + 1 + LEASE_MS)
-    await lostTasks(storage, T0 + 1 + LEASE_MS)
-    await storage.dropDeadline(deadline('job-0', T0))
-    assert.equal(await storage.nextDueAt(), T0 + 1 + 2 * LEASE_MS)
-  }),
+  storageCase(
+    'S10 the next moment counts the leases of deadlines, tasks and lost tasks',
+    async (storage) => {
+      await committed(storage, creation('job-0', setTo(T0)))
+      await due(storage, T0 + 7)
+      assert.equal(await storage.nextDueAt(), T0 + 7 + LEASE_MS)
+      await offered(storage, aTask())
+      await tasksFor(storage, 'w', { now: T0 + 1 })
+      assert.equal(await storage.nextDueAt(), T0 + 1 + LEASE_MS)
+      await lostTasks(storage, T0 + 1 + LEASE_MS)
+      await storage.dropDeadline(deadline('job-0', T0))
+      assert.equal(await storage.nextDueAt(), T0 + 1 + 2 * LEASE_MS)
+    },
+  ),
 ]

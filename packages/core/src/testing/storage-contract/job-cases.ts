@@ -35,7 +35,13 @@ function withKey(jobId: string, key: { now?: number; fingerprint?: string } = {}
 export const jobCases: readonly ContractCase<Storage>[] = [
   storageCase('S1 a committed job is read back as it was handed in', async (storage) => {
     const job = aJob({
-      initialData: { text: 'ä 漢 🚀 "\\\n', list: [], object: {}, none: null, deep: [[{ a: [1] }]] },
+      initialData: {
+        text: 'ä 漢 🚀 "\\\n',
+        list: [],
+        object: {},
+        none: null,
+        deep: [[{ a: [1] }]],
+      },
       stateHistory: { big: Number.MAX_SAFE_INTEGER, small: -0.1, yes: true, empty: '' },
       result: [null, 0, false],
     })
@@ -45,15 +51,18 @@ export const jobCases: readonly ContractCase<Storage>[] = [
   storageCase('S1 a job that was never committed is not found', async (storage) => {
     assert.equal(await storage.findJob('job-1'), undefined)
   }),
-  storageCase('S1 the document and all its effects become true together (D-11)', async (storage) => {
-    await committed(storage, creation('job-1', EVERYTHING))
-    assert.deepEqual(await found(storage), {
-      steps: ['step-1'],
-      tasks: ['task-1'],
-      deadlines: [{ jobId: 'job-1', key: 'wait', at: T0 }],
-      records: ['job-1:1:0'],
-    })
-  }),
+  storageCase(
+    'S1 the document and all its effects become true together (D-11)',
+    async (storage) => {
+      await committed(storage, creation('job-1', EVERYTHING))
+      assert.deepEqual(await found(storage), {
+        steps: ['step-1'],
+        tasks: ['task-1'],
+        deadlines: [{ jobId: 'job-1', key: 'wait', at: T0 }],
+        records: ['job-1:1:0'],
+      })
+    },
+  ),
   storageCase('S1 a change takes back what it withdraws in the same commit', async (storage) => {
     await committed(storage, creation('job-1', EVERYTHING))
     const withdrawals: readonly Effect[] = [
@@ -116,21 +125,27 @@ export const jobCases: readonly ContractCase<Storage>[] = [
     assert.deepEqual(outcomes, [{ kind: 'committed' }, { kind: 'committed' }])
     assert.equal((await storage.findJob('job-1'))?.version, 2)
   }),
-  storageCase('S2 of changes made at the same time to one version, one wins (D-15)', async (storage) => {
-    await committed(storage, creation('job-1'))
-    const tries = Array.from({ length: 8 }, () => storage.commit([change('job-1', 1)]))
-    const kinds = (await Promise.all(tries)).flat().map(({ kind }) => kind)
-    assert.equal(kinds.filter((kind) => kind === 'committed').length, 1)
-    assert.equal(kinds.filter((kind) => kind === 'conflict').length, 7)
-  }),
-  storageCase('S1 a repeated idempotency key creates nothing and names the first job (D-61)', async (storage) => {
-    await committed(storage, withKey('job-1'))
-    const repeated = { ...withKey('job-2', { fingerprint: 'f2' }), effects: EVERYTHING }
-    const expected = [{ kind: 'duplicate', jobId: 'job-1', fingerprint: 'f1' }]
-    assert.deepEqual(await storage.commit([repeated]), expected)
-    assert.equal(await storage.findJob('job-2'), undefined)
-    assert.deepEqual(await found(storage), NOTHING)
-  }),
+  storageCase(
+    'S2 of changes made at the same time to one version, one wins (D-15)',
+    async (storage) => {
+      await committed(storage, creation('job-1'))
+      const tries = Array.from({ length: 8 }, () => storage.commit([change('job-1', 1)]))
+      const kinds = (await Promise.all(tries)).flat().map(({ kind }) => kind)
+      assert.equal(kinds.filter((kind) => kind === 'committed').length, 1)
+      assert.equal(kinds.filter((kind) => kind === 'conflict').length, 7)
+    },
+  ),
+  storageCase(
+    'S1 a repeated idempotency key creates nothing and names the first job (D-61)',
+    async (storage) => {
+      await committed(storage, withKey('job-1'))
+      const repeated = { ...withKey('job-2', { fingerprint: 'f2' }), effects: EVERYTHING }
+      const expected = [{ kind: 'duplicate', jobId: 'job-1', fingerprint: 'f1' }]
+      assert.deepEqual(await storage.commit([repeated]), expected)
+      assert.equal(await storage.findJob('job-2'), undefined)
+      assert.deepEqual(await found(storage), NOTHING)
+    },
+  ),
   storageCase('S1 a key repeated within one batch creates one job', async (storage) => {
     const outcomes = await storage.commit([withKey('job-1'), withKey('job-2')])
     assert.deepEqual(

@@ -37,13 +37,16 @@ export const outboxCases: readonly ContractCase<Storage>[] = [
     await committed(storage, creation('job-1', effects))
     assert.deepEqual(await claimed(storage, T0), ['z', 'y', 'x'])
   }),
-  storageCase('S3 records that are not acknowledged are handed out again (D-69)', async (storage) => {
-    await recorded(storage, 'a', 'b')
-    await claimed(storage, T0)
-    await recorded(storage, 'c')
-    assert.deepEqual(await claimed(storage, T0 + LEASE_MS - 1), ['c:1'])
-    assert.deepEqual(await claimed(storage, T0 + LEASE_MS), ['a:1', 'b:1'])
-  }),
+  storageCase(
+    'S3 records that are not acknowledged are handed out again (D-69)',
+    async (storage) => {
+      await recorded(storage, 'a', 'b')
+      await claimed(storage, T0)
+      await recorded(storage, 'c')
+      assert.deepEqual(await claimed(storage, T0 + LEASE_MS - 1), ['c:1'])
+      assert.deepEqual(await claimed(storage, T0 + LEASE_MS), ['a:1', 'b:1'])
+    },
+  ),
   storageCase('S3 acknowledged records are forgotten, the others are not', async (storage) => {
     await recorded(storage, 'a', 'b', 'c')
     await claimed(storage, T0)

@@ -22,7 +22,10 @@ async function quarantined(
   await committed(storage, { job: ended, expectedVersion: 1, effects: [] })
 }
 
-async function listed(storage: Storage, query: { ownerId?: string; limit: number }): Promise<string[]> {
+async function listed(
+  storage: Storage,
+  query: { ownerId?: string; limit: number },
+): Promise<string[]> {
   return (await storage.listQuarantined(query)).map(({ id }) => id)
 }
 
@@ -34,13 +37,19 @@ export const quarantineCases: readonly ContractCase<Storage>[] = [
     assert.deepEqual(await listed(storage, { limit: 10 }), ['job-2', 'job-3', 'job-1'])
     assert.deepEqual(await listed(storage, { limit: 2 }), ['job-2', 'job-3'])
   }),
-  storageCase('S1 quarantined jobs of one owner are listed without the others (D-55)', async (storage) => {
-    await quarantined(storage, { id: 'job-1', finishedAt: T0 + 1, clientId: 'client-1' })
-    await quarantined(storage, { id: 'job-2', finishedAt: T0 + 2, clientId: 'client-2' })
-    await quarantined(storage, { id: 'job-3', finishedAt: T0 + 3, clientId: 'client-1' })
-    assert.deepEqual(await listed(storage, { ownerId: 'client-1', limit: 10 }), ['job-3', 'job-1'])
-    assert.deepEqual(await listed(storage, { ownerId: 'client-3', limit: 10 }), [])
-  }),
+  storageCase(
+    'S1 quarantined jobs of one owner are listed without the others (D-55)',
+    async (storage) => {
+      await quarantined(storage, { id: 'job-1', finishedAt: T0 + 1, clientId: 'client-1' })
+      await quarantined(storage, { id: 'job-2', finishedAt: T0 + 2, clientId: 'client-2' })
+      await quarantined(storage, { id: 'job-3', finishedAt: T0 + 3, clientId: 'client-1' })
+      assert.deepEqual(await listed(storage, { ownerId: 'client-1', limit: 10 }), [
+        'job-3',
+        'job-1',
+      ])
+      assert.deepEqual(await listed(storage, { ownerId: 'client-3', limit: 10 }), [])
+    },
+  ),
   storageCase('S1 only quarantined jobs are listed, as whole documents', async (storage) => {
     await committed(storage, creation('job-1'))
     const failed = aJob({ id: 'job-2', status: 'failed', wait: null, finishedAt: T0 })

@@ -25,25 +25,34 @@ function renewal(fields: Partial<TaskRenewal>): TaskRenewal {
 const withdrawal = [{ kind: 'withdraw_task', taskId: 'task-1' }] as const
 
 export const taskLeaseCases: readonly ContractCase<Storage>[] = [
-  storageCase('S5 a task whose lease has run out turns up among the lost, with its job (D-26)', async (storage) => {
-    await held(storage, 1)
-    assert.deepEqual(await lostTasks(storage, END - 1), [])
-    const claim = { now: END, leaseMs: LEASE_MS, limit: 9 }
-    assert.deepEqual(await storage.claimLostTasks(claim), [{ taskId: 'task-1', jobId: 'job-1' }])
-  }),
-  storageCase('S5 a lost task is not on offer: its job decides what follows (W1)', async (storage) => {
-    await held(storage, 1)
-    assert.deepEqual(await tasksFor(storage, 'other', { now: END }), [])
-    await lostTasks(storage, END)
-    assert.deepEqual(await tasksFor(storage, 'other', { now: END }), [])
-    assert.equal(await storage.countOfferedTasks(), 0)
-  }),
-  storageCase('S10 a lost task is claimed once, and again when that lease has run out (D-25)', async (storage) => {
-    await held(storage, 1)
-    assert.deepEqual(await lostTasks(storage, END), ['task-1'])
-    assert.deepEqual(await lostTasks(storage, END + LEASE_MS - 1), [])
-    assert.deepEqual(await lostTasks(storage, END + LEASE_MS), ['task-1'])
-  }),
+  storageCase(
+    'S5 a task whose lease has run out turns up among the lost, with its job (D-26)',
+    async (storage) => {
+      await held(storage, 1)
+      assert.deepEqual(await lostTasks(storage, END - 1), [])
+      const claim = { now: END, leaseMs: LEASE_MS, limit: 9 }
+      assert.deepEqual(await storage.claimLostTasks(claim), [{ taskId: 'task-1', jobId: 'job-1' }])
+    },
+  ),
+  storageCase(
+    'S5 a lost task is not on offer: its job decides what follows (W1)',
+    async (storage) => {
+      await held(storage, 1)
+      assert.deepEqual(await tasksFor(storage, 'other', { now: END }), [])
+      await lostTasks(storage, END)
+      assert.deepEqual(await tasksFor(storage, 'other', { now: END }), [])
+      assert.equal(await storage.countOfferedTasks(), 0)
+    },
+  ),
+  storageCase(
+    'S10 a lost task is claimed once, and again when that lease has run out (D-25)',
+    async (storage) => {
+      await held(storage, 1)
+      assert.deepEqual(await lostTasks(storage, END), ['task-1'])
+      assert.deepEqual(await lostTasks(storage, END + LEASE_MS - 1), [])
+      assert.deepEqual(await lostTasks(storage, END + LEASE_MS), ['task-1'])
+    },
+  ),
   storageCase('S10 a lost task that is withdrawn turns up no more', async (storage) => {
     await held(storage, 1)
     await lostTasks(storage, END)
@@ -63,13 +72,16 @@ export const taskLeaseCases: readonly ContractCase<Storage>[] = [
     assert.deepEqual(await lostTasks(storage, T0 + 1_000 + LEASE_MS - 1), [])
     assert.deepEqual(await lostTasks(storage, T0 + 1_000 + LEASE_MS), ['task-1'])
   }),
-  storageCase('S6 a worker learns which of the tasks it lists it does not hold (D-45)', async (storage) => {
-    await held(storage, 2)
-    await committed(storage, change('job-1', 1, withdrawal))
-    const taskIds = ['unknown', 'task-2', 'task-1']
-    const dropped = await storage.renewTasks(renewal({ taskIds }))
-    assert.deepEqual(dropped.toSorted(), ['task-1', 'unknown'])
-  }),
+  storageCase(
+    'S6 a worker learns which of the tasks it lists it does not hold (D-45)',
+    async (storage) => {
+      await held(storage, 2)
+      await committed(storage, change('job-1', 1, withdrawal))
+      const taskIds = ['unknown', 'task-2', 'task-1']
+      const dropped = await storage.renewTasks(renewal({ taskIds }))
+      assert.deepEqual(dropped.toSorted(), ['task-1', 'unknown'])
+    },
+  ),
   storageCase('S6 a worker extends no lease of another', async (storage) => {
     await held(storage, 1)
     const stranger = renewal({ workerId: 'other', taskIds: ['task-1'], missingSince: T0 + 1_000 })
@@ -91,59 +103,80 @@ export const taskLeaseCases: readonly ContractCase<Storage>[] = [
     const lost = await lostTasks(storage, T0 + 1_000 + LEASE_MS)
     assert.deepEqual(lost.toSorted(), ['task-1', 'task-2'])
   }),
-  storageCase('S6 a task given before `missingSince` and not listed is due at once (D-12)', async (storage) => {
-    await held(storage, 2)
-    const now = T0 + 1_000
-    await storage.renewTasks(renewal({ taskIds: ['task-2'], missingSince: T0 + 1 }))
-    assert.deepEqual(await lostTasks(storage, now), ['task-1'])
-  }),
-  storageCase('S6 a task given since `missingSince` may still be on its way and is kept', async (storage) => {
-    await held(storage, 1)
-    await storage.renewTasks(renewal({ taskIds: [], missingSince: T0 }))
-    assert.deepEqual(await lostTasks(storage, END - 1), [])
-  }),
-  storageCase('S6 without `missingSince` what is not listed keeps its lease as it is', async (storage) => {
-    await held(storage, 1)
-    await storage.renewTasks(renewal({ taskIds: [], missingSince: null }))
-    assert.deepEqual(await lostTasks(storage, END - 1), [])
-    assert.deepEqual(await lostTasks(storage, END), ['task-1'])
-  }),
-  storageCase('S5 a lease that has run out cannot be renewed, by list or as a whole', async (storage) => {
-    await held(storage, 1)
-    assert.deepEqual(await storage.renewTasks(renewal({ taskIds: 'all', now: END })), [])
-    const late = renewal({ taskIds: ['task-1'], now: END })
-    assert.deepEqual(await storage.renewTasks(late), ['task-1'])
-    assert.deepEqual(await lostTasks(storage, END), ['task-1'])
-    assert.deepEqual(await storage.renewTasks({ ...late, now: END + 1 }), ['task-1'])
-  }),
-  storageCase('W7 what a gone worker held is lost at once, and nothing of the others (D-26)', async (storage) => {
-    await held(storage, 2)
-    await offered(storage, task(3))
-    await tasksFor(storage, 'other')
-    await storage.loseTasksOf({ workerId: 'w', now: T0 + 5 })
-    assert.deepEqual((await lostTasks(storage, T0 + 5)).toSorted(), ['task-1', 'task-2'])
-    assert.deepEqual(await lostTasks(storage, END), ['task-3'])
-  }),
-  storageCase('W7 a gone worker that comes back holds nothing and has all its room', async (storage) => {
-    await held(storage, 2)
-    await storage.loseTasksOf({ workerId: 'w', now: T0 + 5 })
-    const dropped = await storage.renewTasks(renewal({ taskIds: ['task-1', 'task-2'] }))
-    assert.deepEqual(dropped.toSorted(), ['task-1', 'task-2'])
-    await offered(storage, task(3))
-    assert.deepEqual(await tasksFor(storage, 'w', { now: T0 + 6, capacity: 1 }), ['task-3'])
-  }),
+  storageCase(
+    'S6 a task given before `missingSince` and not listed is due at once (D-12)',
+    async (storage) => {
+      await held(storage, 2)
+      const now = T0 + 1_000
+      await storage.renewTasks(renewal({ taskIds: ['task-2'], missingSince: T0 + 1 }))
+      assert.deepEqual(await lostTasks(storage, now), ['task-1'])
+    },
+  ),
+  storageCase(
+    'S6 a task given since `missingSince` may still be on its way and is kept',
+    async (storage) => {
+      await held(storage, 1)
+      await storage.renewTasks(renewal({ taskIds: [], missingSince: T0 }))
+      assert.deepEqual(await lostTasks(storage, END - 1), [])
+    },
+  ),
+  storageCase(
+    'S6 without `missingSince` what is not listed keeps its lease as it is',
+    async (storage) => {
+      await held(storage, 1)
+      await storage.renewTasks(renewal({ taskIds: [], missingSince: null }))
+      assert.deepEqual(await lostTasks(storage, END - 1), [])
+      assert.deepEqual(await lostTasks(storage, END), ['task-1'])
+    },
+  ),
+  storageCase(
+    'S5 a lease that has run out cannot be renewed, by list or as a whole',
+    async (storage) => {
+      await held(storage, 1)
+      assert.deepEqual(await storage.renewTasks(renewal({ taskIds: 'all', now: END })), [])
+      const late = renewal({ taskIds: ['task-1'], now: END })
+      assert.deepEqual(await storage.renewTasks(late), ['task-1'])
+      assert.deepEqual(await lostTasks(storage, END), ['task-1'])
+      assert.deepEqual(await storage.renewTasks({ ...late, now: END + 1 }), ['task-1'])
+    },
+  ),
+  storageCase(
+    'W7 what a gone worker held is lost at once, and nothing of the others (D-26)',
+    async (storage) => {
+      await held(storage, 2)
+      await offered(storage, task(3))
+      await tasksFor(storage, 'other')
+      await storage.loseTasksOf({ workerId: 'w', now: T0 + 5 })
+      assert.deepEqual((await lostTasks(storage, T0 + 5)).toSorted(), ['task-1', 'task-2'])
+      assert.deepEqual(await lostTasks(storage, END), ['task-3'])
+    },
+  ),
+  storageCase(
+    'W7 a gone worker that comes back holds nothing and has all its room',
+    async (storage) => {
+      await held(storage, 2)
+      await storage.loseTasksOf({ workerId: 'w', now: T0 + 5 })
+      const dropped = await storage.renewTasks(renewal({ taskIds: ['task-1', 'task-2'] }))
+      assert.deepEqual(dropped.toSorted(), ['task-1', 'task-2'])
+      await offered(storage, task(3))
+      assert.deepEqual(await tasksFor(storage, 'w', { now: T0 + 6, capacity: 1 }), ['task-3'])
+    },
+  ),
   storageCase('W7 losing the tasks of a worker that has none changes nothing', async (storage) => {
     await offered(storage, task(1))
     await storage.loseTasksOf({ workerId: 'w', now: T0 })
     assert.deepEqual(await lostTasks(storage, T0), [])
     assert.deepEqual(await tasksFor(storage, 'other'), ['task-1'])
   }),
-  storageCase('S4 leases that have run out take no room of their former holder', async (storage) => {
-    await held(storage, 1)
-    await offered(storage, task(2))
-    assert.deepEqual(await tasksFor(storage, 'w', { now: END - 1, capacity: 1 }), [])
-    assert.deepEqual(await tasksFor(storage, 'w', { now: END, capacity: 1 }), ['task-2'])
-  }),
+  storageCase(
+    'S4 leases that have run out take no room of their former holder',
+    async (storage) => {
+      await held(storage, 1)
+      await offered(storage, task(2))
+      assert.deepEqual(await tasksFor(storage, 'w', { now: END - 1, capacity: 1 }), [])
+      assert.deepEqual(await tasksFor(storage, 'w', { now: END, capacity: 1 }), ['task-2'])
+    },
+  ),
   storageCase('S10 a dropped task is gone, whether on offer, held or lost', async (storage) => {
     await held(storage, 2)
     await storage.loseTasksOf({ workerId: 'w', now: T0 })

@@ -25,20 +25,31 @@ export const workerCases: readonly ContractCase<Storage>[] = [
     assert.deepEqual(await storage.findWorker({ workerId: 'worker-1', now: T0 }), again)
     assert.deepEqual(await storage.listWorkers({ now: T0 }), [again])
   }),
-  storageCase('S8 an update changes what it names and moves the end of the worker', async (storage) => {
-    await storage.putWorker(aWorker({ load: 1, status: 'idle' }))
-    const update = { workerId: 'worker-1', now: T0 + 9, expiresAt: END + 9, changes: { load: 0.5 } }
-    const updated = await storage.updateWorker(update)
-    const expected = aWorker({ load: 0.5, lastSeenAt: T0 + 9, expiresAt: END + 9 })
-    assert.deepEqual(updated, expected)
-    assert.deepEqual(await storage.findWorker({ workerId: 'worker-1', now: END }), expected)
-  }),
-  storageCase('S8 an update that names nothing still keeps its worker alive (D-42)', async (storage) => {
-    await storage.putWorker(aWorker())
-    const update = { workerId: 'worker-1', now: T0 + 9, expiresAt: END + 9, changes: {} }
-    await storage.updateWorker(update)
-    assert.deepEqual(await liveIds(storage, END + 8), ['worker-1'])
-  }),
+  storageCase(
+    'S8 an update changes what it names and moves the end of the worker',
+    async (storage) => {
+      await storage.putWorker(aWorker({ load: 1, status: 'idle' }))
+      const update = {
+        workerId: 'worker-1',
+        now: T0 + 9,
+        expiresAt: END + 9,
+        changes: { load: 0.5 },
+      }
+      const updated = await storage.updateWorker(update)
+      const expected = aWorker({ load: 0.5, lastSeenAt: T0 + 9, expiresAt: END + 9 })
+      assert.deepEqual(updated, expected)
+      assert.deepEqual(await storage.findWorker({ workerId: 'worker-1', now: END }), expected)
+    },
+  ),
+  storageCase(
+    'S8 an update that names nothing still keeps its worker alive (D-42)',
+    async (storage) => {
+      await storage.putWorker(aWorker())
+      const update = { workerId: 'worker-1', now: T0 + 9, expiresAt: END + 9, changes: {} }
+      await storage.updateWorker(update)
+      assert.deepEqual(await liveIds(storage, END + 8), ['worker-1'])
+    },
+  ),
   storageCase('S8 an unknown worker cannot be updated into being (D-35)', async (storage) => {
     const update = { workerId: 'worker-1', now: T0, expiresAt: END, changes: { load: 1 } }
     assert.equal(await storage.updateWorker(update), undefined)

@@ -1,0 +1,156 @@
+/** A worker that polls, works, answers, loses messages, repeats itself, and dies. */
+import { AvtomatikaError, normaliseHeartbeat, normaliseRegistration } from '@avtomatika/protocol'
+import type { HandedTask } from '../../engine/dispatcher.ts'
+import type { Engine } from '../../engine/engine.ts'
+import type { Clock } from '../../ports/clock.ts'
+import type { SeededRandom } from '../seeded-random.ts'
+import type { Plan } from './plan.ts'
+
+export interface SimulatedWorkerOptions {
+  readonly workerId: string
+  readonly clock: Clock
+  readonly random: SeededRandom
+  readonly plan: Plan
+  readonly isFaulty: () => boolean
+  /** An orchestrator that is up, or none. */
+  readonly orchestrator: () => Engine | undefined
+}
+
+const HEARTBEAT_MS = 500
+const POLL_MS = 3_000
+/** An unanswered call is given up after this long, as an HTTP client would. */
+const CALL_TIMEOUT_MS = 4_000
+
+/** Stands for a message, or an answer, that never arrived. */
+class Lost extends Error {}
+
+export class SimulatedWorker {
+  readonly #options: SimulatedWorkerOptions
+  readonly #tasks = new Map<string, HandedTask>()
+  #registered = false
+  #polling = false
+
+  constructor(options: SimulatedWorkerOptions) {
+    this.#options = options
+  }
+
+  start(): void {
+    this.#beat()
+  }
+
+  /** Everything it knew is gone; it comes back as a fresh process. */
+  #die(): void {
+    this.#tasks.clear()
+    this.#registered = false
+  }
+
+  #beat(): void {
+    const { clock } = this.#options
+    clock.after(HEARTBEAT_MS, () => {
+      this.#beat()
+      void this.#round().catch(this.#expected)
+    })
+  }
+
+  /** Lost messages and absent orchestrators are part of the play; anything else is a finding. */
+  readonly #expected = (error: unknown): void => {
+    if (error instanceof Lost) return
+    if (!AvtomatikaError.is(error)) throw error
+    if (error.code === 'WORKER_NOT_FOUND') this.#registered = false
+  }
+
+  async #round(): Promise<void> {
+    const { workerId } = this.#options
+    if (!this.#registered) {
+      const body = { worker_id: workerId, supported_skills: ['work'], max_concurrent_tasks: 2 }
+      await this.#call((engine) => engine.fleet.register(normaliseRegistration(body)))
+      this.#registered = true
+    }
+    if (!this.#polling && this.#tasks.size < 2) void this.#poll().catch(this.#expected)
+    const current_tasks = [...this.#tasks.keys()]
+    const beat = normaliseHeartbeat({ worker_id: workerId, status: 'idle', current_tasks })
+    const { cancelTaskIds } = await this.#call((engine) => engine.fleet.heartbeat(workerId, beat))
+    for (const taskId of cancelTaskIds) this.#tasks.delete(taskId)
+  }
+
+  async #poll(): Promise<void> {
+    const { workerId } = this.#options
+    this.#polling = true
+    try {
+      const signal = new AbortController().signal
+      const poll = { workerId, waitMs: POLL_MS, max: 2, signal }
+      const tasks = await this.#call((engine) => engine.dispatcher.poll(poll))
+      for (const task of tasks) this.#work(task)
+    } finally {
+      this.#polling = false
+    }
+  }
+
+  #work(handed: HandedTask): void {
+    const { clock, random, plan, isFaulty } = this.#options
+    const { taskId } = handed.task
+    this.#tasks.set(taskId, handed)
+    clock.after(random.between(1, 1_500), () => {
+      if (!this.#tasks.has(taskId)) return
+      if (isFaulty() && random.chance(plan.workerDeathRate)) this.#die()
+      else void this.#answer(handed, this.#outcome())
+    })
+  }
+
+  #outcome(): Record<string, unknown> {
+    const { random } = this.#options
+    if (random.chance(0.7)) return { status: 'success', data: { n: random.between(1, 9) } }
+    if (random.chance(0.3)) return { status: 'again', data: {} }
+    const code = random.pick(['TRANSIENT_ERROR', 'PERMANENT_ERROR', 'INVALID_INPUT_ERROR'])
+    return { status: 'failure', error: { code, message: 'as planned' } }
+  }
+
+  /** Sends the result until it is answered; sometimes once more for no good reason. */
+  async #answer({ task }: HandedTask, outcome: Record<string, unknown>): Promise<void> {
+    const { workerId, clock, random, plan, isFaulty } = this.#options
+    const { jobId, taskId } = task
+    const send = (): Promise<unknown> =>
+      this.#call((engine) => engine.reportResult(workerId, { jobId, taskId, ...typed(outcome) }))
+    try {
+      await send()
+      this.#tasks.delete(taskId)
+    } catch (error) {
+      this.#expected(error)
+      clock.after(300, () => void this.#answer({ task, leaseExpiresAt: 0, deadlineAt: 0 }, outcome))
+      return
+    }
+    if (!isFaulty() || !random.chance(plan.repeatRate)) return
+    clock.after(random.between(0, 5_000), () => void send().catch(this.#expected))
+  }
+
+  /** A call over a network that loses requests and answers, to whichever orchestrator is up. */
+  async #call<T>(work: (engine: Engine) => Promise<T>): Promise<T> {
+    const { random, plan, isFaulty, orchestrator, clock } = this.#options
+    const engine = orchestrator()
+    const lost = (): boolean => isFaulty() && random.chance(plan.lossRate)
+    if (engine === undefined || lost()) throw new Lost()
+    let giveUp = (): void => undefined
+    const timeout = new Promise<never>((_resolve, reject) => {
+      giveUp = clock.after(CALL_TIMEOUT_MS, () => {
+        reject(new Lost())
+      })
+    })
+    try {
+      const answer = await Promise.race([work(engine), timeout])
+      if (lost()) throw new Lost()
+      return answer
+    } finally {
+      giveUp()
+    }
+  }
+}
+
+function typed(outcome: Record<string, unknown>): {
+  status: string
+  data?: unknown
+  error?: { code: string; message: string }
+} {
+  const { status, data, error } = outcome
+  const failure = error as { code: string; message: string } | undefined
+  return { status: String(status), data, ...(failure && { error: failure }) }
+}
