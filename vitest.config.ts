@@ -1,8 +1,5 @@
 import { defineConfig } from 'vitest/config'
 
 export default defineConfig({
-  test: {
-    projects: ['packages/*', 'apps/*', 'e2e'],
-    passWithNoTests: true,
-  },
+  test: { projects: ['packages/*', 'apps/*', 'examples/*', 'e2e'] },
 })

@@ -40,7 +40,7 @@ export function commonClientRoutes(app: FastifyInstance, options: ClientRoutesOp
     const job = await engine.readJob(request.params.jobId, auth(request).clientId)
     const waitMs = waitOf(request.query.wait)
     if (waitMs === 0 || job.wait === null) return jobView(job)
-    return jobView(await engine.readChangedJob(job, waitMs, disconnectSignal(request, reply)))
+    return jobView(await engine.readChangedJob(job, waitMs, disconnectSignal(reply)))
   })
   app.post<JobParams>('/jobs/:jobId/cancel', async (request) => {
     await engine.cancelJob(request.params.jobId, auth(request).clientId)

@@ -1,11 +1,10 @@
-import type { FastifyReply, FastifyRequest } from 'fastify'
+import type { FastifyReply } from 'fastify'
 
 /** Aborted when the other side goes away before it was answered. */
-export function disconnectSignal(request: FastifyRequest, reply: FastifyReply): AbortSignal {
+export function disconnectSignal(reply: FastifyReply): AbortSignal {
   const controller = new AbortController()
-  request.raw.socket.once('close', () => {
-    controller.abort()
-  })
+  // The response closes with its connection; the connection itself outlives many requests, and
+  // would gather a listener from each.
   reply.raw.once('close', () => {
     if (!reply.raw.writableFinished) controller.abort()
   })

@@ -78,7 +78,7 @@ async function poll(
 ): Promise<FastifyReply> {
   const workerId = auth(request, pathId(request))
   const query = parsePollQuery(request.query)
-  const signal = disconnectSignal(request, reply)
+  const signal = disconnectSignal(reply)
   const waitMs = Math.min(query.timeoutMs ?? pollTimeoutMs, pollTimeoutMs)
   const tasks = await engine.dispatcher.poll({ workerId, waitMs, max: query.max, signal })
   const [first] = tasks

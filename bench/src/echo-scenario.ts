@@ -1,0 +1,61 @@
+/** Create over HTTP, one echo task over HTTP, completed: the unit that everything else builds on. */
+import { AvtomatikaClient } from '@avtomatika/client'
+import { startChild } from './child.ts'
+import { percentile } from './percentile.ts'
+import type { BenchSettings } from './settings.ts'
+
+export interface EchoFigures {
+  readonly jobsPerSecond: number
+  /** From created to completed, in ms. */
+  readonly p50: number
+  readonly p99: number
+}
+
+export async function echoScenario(settings: BenchSettings): Promise<EchoFigures> {
+  const orchestrator = await startChild('./orchestrator-process.ts')
+  const worker = await startChild('./worker-process.ts', [
+    orchestrator.said,
+    String(settings.workerSlots),
+  ])
+  const client = new AvtomatikaClient({ url: orchestrator.said, token: 'bench' })
+  try {
+    await runJobs(client, settings.warmUp, settings.concurrency)
+    const begin = performance.now()
+    const latencies = await runJobs(client, settings.jobs, settings.concurrency)
+    const seconds = (performance.now() - begin) / 1000
+    return {
+      jobsPerSecond: settings.jobs / seconds,
+      p50: percentile(latencies, 0.5),
+      p99: percentile(latencies, 0.99),
+    }
+  } finally {
+    await client.close()
+    await worker.stop()
+    await orchestrator.stop()
+  }
+}
+
+async function runJobs(
+  client: AvtomatikaClient,
+  jobs: number,
+  concurrency: number,
+): Promise<readonly number[]> {
+  const latencies: number[] = []
+  let begun = 0
+  const lane = async (): Promise<void> => {
+    while (begun < jobs) {
+      begun += 1
+      latencies.push(await runJob(client, begun))
+    }
+  }
+  await Promise.all(Array.from({ length: concurrency }, lane))
+  return latencies
+}
+
+async function runJob(client: AvtomatikaClient, number: number): Promise<number> {
+  const job = await client.run('/jobs/echo', { number, text: 'Hello World' })
+  if (job.status !== 'finished') {
+    throw new Error(`Job ${job.id} ended as ${job.status}: ${job.error?.message ?? 'no error'}`)
+  }
+  return (job.finishedAt ?? Number.NaN) - (job.createdAt ?? Number.NaN)
+}

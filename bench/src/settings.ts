@@ -1,0 +1,36 @@
+/** What a run is made of; every number can be set on the command line. */
+import { parseArgs } from 'node:util'
+
+export interface BenchSettings {
+  readonly jobs: number
+  /** Jobs that the client has under way at a time. */
+  readonly concurrency: number
+  /** Jobs that run first and are not counted. */
+  readonly warmUp: number
+  readonly workerSlots: number
+}
+
+/** Reads `--jobs`, `--concurrency`, `--warm-up` and `--worker-slots`. */
+export function readSettings(args: readonly string[]): BenchSettings {
+  const { values } = parseArgs({
+    args: [...args],
+    options: {
+      jobs: { type: 'string', default: '2000' },
+      concurrency: { type: 'string', default: '32' },
+      'warm-up': { type: 'string', default: '500' },
+      'worker-slots': { type: 'string', default: '64' },
+    },
+  })
+  return {
+    jobs: positive('jobs', values.jobs),
+    concurrency: positive('concurrency', values.concurrency),
+    warmUp: positive('warm-up', values['warm-up']),
+    workerSlots: positive('worker-slots', values['worker-slots']),
+  }
+}
+
+function positive(name: string, text: string): number {
+  const value = Number(text)
+  if (Number.isSafeInteger(value) && value > 0) return value
+  throw new Error(`--${name} must be a whole number from 1 on, got '${text}'.`)
+}
