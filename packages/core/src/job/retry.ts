@@ -23,6 +23,8 @@ export interface RetryRules {
  * only, so that `maxMs` is a bound.
  */
 export function backoffMs(policy: BackoffPolicy, retry: number, chance: number): number {
-  const pause = Math.min(policy.maxMs, policy.initialMs * policy.factor ** (retry - 1))
+  // Finite, since no pause at all times an endless growth would be no number.
+  const growth = Math.min(Number.MAX_VALUE, policy.factor ** (retry - 1))
+  const pause = Math.min(policy.maxMs, policy.initialMs * growth)
   return Math.round(pause * (1 - policy.jitter * chance))
 }
