@@ -19,6 +19,10 @@ describe('backoffMs', () => {
     expect(backoffMs(policy, row.retry, row.chance)).toBe(row.pause)
   })
 
+  it('is a number for a policy without pauses, however many retries there were', () => {
+    expect(backoffMs({ ...policy, initialMs: 0 }, 5_000, 0)).toBe(0)
+  })
+
   it('stays between the unjittered pause and what jitter may take away, in whole ms', () => {
     const policies = fc.record({
       initialMs: fc.integer({ min: 0, max: 10_000 }),

@@ -7,6 +7,7 @@ export function offerFirst(draft: Draft, spec: TaskSpec, transitions: Transition
   const { job, at } = draft
   job.sequence += 1
   job.retryCount = 0
+  job.error = null
   job.status = 'waiting_for_worker'
   const resultDeadlineAt = earliest(
     after(at, spec.resultTimeoutMs),

@@ -37,6 +37,18 @@ export class Journal {
     }
   }
 
+  /** A worker was told that its result counts. */
+  resultAccepted(jobId: string, taskId: string): void {
+    if (this.#jobs.get(jobId)?.finishedTasks.has(taskId) === true) return
+    this.violate(jobId, `answered that the result of ${taskId} counts, and did not apply it`)
+  }
+
+  /** A client was told that its job is cancelled. */
+  cancelAccepted(jobId: string): void {
+    const endedAt = this.#jobs.get(jobId)?.endedAt ?? null
+    if (endedAt === null) this.violate(jobId, 'answered that it is cancelled, and went on')
+  }
+
   violate(jobId: string, what: string): void {
     this.#violations.push(`job ${jobId} ${what}`)
   }
@@ -51,7 +63,9 @@ export class Journal {
     const known = this.#note(job, before)
     for (const effect of effects) {
       if (effect.kind !== 'record') continue
-      if (effect.record.type === 'task_finished') this.#taskFinished(known, job.id, effect.record.taskId)
+      if (effect.record.type === 'task_finished') {
+        this.#taskFinished(known, job, effect.record.taskId)
+      }
       if (/^job_(finished|failed|quarantined|cancelled)$/.test(effect.record.type)) known.endings += 1
     }
     if (known.endings > 1) this.violate(job.id, 'ended more than once')
@@ -65,8 +79,16 @@ export class Journal {
     return known
   }
 
-  #taskFinished(known: Known, jobId: string, taskId = ''): void {
-    if (known.finishedTasks.has(taskId)) this.violate(jobId, `applied the result of ${taskId} twice`)
+  #taskFinished(known: Known, job: Job, taskId = ''): void {
+    if (known.finishedTasks.has(taskId)) {
+      this.violate(job.id, `applied the result of ${taskId} twice`)
+    }
     known.finishedTasks.add(taskId)
+    const { lastAnswer, lastData } = job
+    const isTaken = lastAnswer?.taskId === taskId && /_transition$/.test(lastAnswer.transition)
+    // Workers sign their data with the task they had: it must be the one that the job waited for.
+    if (isTaken && lastData?.['from'] !== taskId) {
+      this.violate(job.id, `took the data of another attempt for those of ${taskId}`)
+    }
   }
 }

@@ -4,6 +4,7 @@ import type { HandedTask } from '../../engine/dispatcher.ts'
 import type { Engine } from '../../engine/engine.ts'
 import type { Clock } from '../../ports/clock.ts'
 import type { SeededRandom } from '../seeded-random.ts'
+import type { Journal } from './journal.ts'
 import type { Plan } from './plan.ts'
 
 export interface SimulatedWorkerOptions {
@@ -11,6 +12,7 @@ export interface SimulatedWorkerOptions {
   readonly clock: Clock
   readonly random: SeededRandom
   readonly plan: Plan
+  readonly journal: Journal
   readonly isFaulty: () => boolean
   /** An orchestrator that is up, or none. */
   readonly orchestrator: () => Engine | undefined
@@ -93,24 +95,27 @@ export class SimulatedWorker {
     clock.after(random.between(1, 1_500), () => {
       if (!this.#tasks.has(taskId)) return
       if (isFaulty() && random.chance(plan.workerDeathRate)) this.#die()
-      else void this.#answer(handed, this.#outcome())
+      else void this.#answer(handed, this.#outcome(taskId))
     })
   }
 
-  #outcome(): Record<string, unknown> {
+  #outcome(from: string): Record<string, unknown> {
     const { random } = this.#options
-    if (random.chance(0.7)) return { status: 'success', data: { n: random.between(1, 9) } }
-    if (random.chance(0.3)) return { status: 'again', data: {} }
+    if (random.chance(0.7)) return { status: 'success', data: { from } }
+    if (random.chance(0.3)) return { status: 'again', data: { from } }
     const code = random.pick(['TRANSIENT_ERROR', 'PERMANENT_ERROR', 'INVALID_INPUT_ERROR'])
     return { status: 'failure', error: { code, message: 'as planned' } }
   }
 
   /** Sends the result until it is answered; sometimes once more for no good reason. */
   async #answer({ task }: HandedTask, outcome: Record<string, unknown>): Promise<void> {
-    const { workerId, clock, random, plan, isFaulty } = this.#options
+    const { workerId, clock, random, plan, isFaulty, journal } = this.#options
     const { jobId, taskId } = task
-    const send = (): Promise<unknown> =>
-      this.#call((engine) => engine.reportResult(workerId, { jobId, taskId, ...typed(outcome) }))
+    const send = async (): Promise<void> => {
+      const result = { jobId, taskId, ...typed(outcome) }
+      const { kind } = await this.#call((engine) => engine.reportResult(workerId, result))
+      if (kind !== 'ignored') journal.resultAccepted(jobId, taskId)
+    }
     try {
       await send()
       this.#tasks.delete(taskId)

@@ -11,7 +11,7 @@ import type { Clock } from '../../ports/clock.ts'
 import { silentLog } from '../../ports/log.ts'
 import type { Storage } from '../../ports/storage.ts'
 import { SeededRandom } from '../seeded-random.ts'
-import { settled, SimulatedClock } from '../simulated-clock.ts'
+import { SimulatedClock } from '../simulated-clock.ts'
 import { FaultyConnection } from './faulty-storage.ts'
 import { Journal } from './journal.ts'
 import { planOf, type Plan } from './plan.ts'
@@ -200,6 +200,7 @@ class World {
       clock: this.#clock,
       random: this.#random,
       plan: this.#plan,
+      journal: this.#journal,
       isFaulty: () => this.#faulty,
       orchestrator: () => this.#anyEngine(),
     }).start()
@@ -241,10 +242,12 @@ class World {
     const [jobId] = this.#accepted
     if (jobId === undefined) return
     try {
-      await this.#anyEngine()?.cancelJob(jobId)
+      const engine = this.#anyEngine()
+      if (engine === undefined) return
+      await engine.cancelJob(jobId)
+      this.#journal.cancelAccepted(jobId)
     } catch {
-      // Ended already, or the storage was away: cancelling is the client's wish, not a promise.
+      // Ended already, or the storage was away: then nothing was promised.
     }
-    await settled()
   }
 }
