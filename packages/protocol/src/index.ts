@@ -120,7 +120,8 @@ export {
   workerEventSchema,
 } from './worker/event.ts'
 export type { EventReply, NormalisedEvent, Progress, WorkerEvent } from './worker/event.ts'
-export type { TaskContract } from './task-contract.ts'
+export { defineTask } from './task-contract.ts'
+export type { TaskContract, TaskSchemas } from './task-contract.ts'
 export { tokenRefreshSchema, tokenResponseSchema } from './worker/token.ts'
 export type { TokenRefresh, TokenResponse } from './worker/token.ts'
 export {

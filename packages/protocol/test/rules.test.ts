@@ -79,7 +79,7 @@ describe('taskErrorSemantics', () => {
 
   it('has the same words in docs/reference/errors.md', () => {
     const text = readFileSync(new URL('../../../docs/reference/errors.md', import.meta.url), 'utf8')
-    const rows = [...text.matchAll(/^\| `([A-Z_]+)` \| (retry|quarantine|fail) \|/gm)]
+    const rows = [...text.matchAll(/^\| `([A-Z_]+)` +\| (retry|quarantine|fail) +\|/gm)]
     expect(new Map(rows.map((row) => [row[1], row[2]]))).toEqual(
       new Map(Object.values(TASK_ERROR_CODES).map((code) => [code, taskErrorSemantics(code)])),
     )

@@ -1,1 +1,42 @@
-export {}
+// The worker.
+export { Worker } from './worker.ts'
+export type { WorkerOptions } from './options.ts'
+export type { SignalHost, StopSignal } from './run-until-signalled.ts'
+
+// What authors of handlers use. `defineTask` is shared with blueprints.
+export { defineTask } from '@avtomatika/protocol'
+export type { TaskContract, TaskSchemas } from '@avtomatika/protocol'
+export type { HandlerReturn, TaskHandler, TaskOptions } from './skill.ts'
+export type { TaskContext } from './task-context.ts'
+export { ExplicitResult, taskResult } from './task-result.ts'
+export type { TaskResultError, TaskResultFields } from './task-result.ts'
+export { TaskAborted } from './task-abort.ts'
+export type { AbortCause } from './task-abort.ts'
+export {
+  DependencyError,
+  IntegrityError,
+  InvalidInputError,
+  PermanentError,
+  ResourceExhaustedError,
+  SecurityError,
+  TaskError,
+  TimeoutError,
+  TransientError,
+} from './task-error.ts'
+export type { TaskErrorOptions } from './task-error.ts'
+
+// What can be replaced: logger, time, chance, the way to an orchestrator.
+export type { WorkerLogger } from './logger.ts'
+export type { Clock } from './clock.ts'
+export { systemClock } from './clock.ts'
+export type { Random } from './backoff.ts'
+export type { Environment } from './environment.ts'
+export { HttpTransport } from './http-transport.ts'
+export type {
+  Answer,
+  Failure,
+  Reply,
+  Transport,
+  TransportRequest,
+  TransportTarget,
+} from './transport.ts'

@@ -1,0 +1,56 @@
+import type { AvtomatikaError } from '@avtomatika/protocol'
+
+/** One question to an orchestrator. */
+export interface TransportRequest {
+  readonly method: 'GET' | 'POST' | 'PATCH'
+  /** Below the orchestrator's URL, query included. */
+  readonly path: string
+  /** JSON text. */
+  readonly body?: string
+  /** Give up after this long, in ms. */
+  readonly timeoutMs: number
+  readonly signal: AbortSignal
+}
+
+/** A usable answer: 2xx, and JSON if it has a body. */
+export interface Answer {
+  readonly ok: true
+  readonly status: number
+  /** The parsed JSON; `undefined` when the body was empty. */
+  readonly body: unknown
+}
+
+/** No usable answer. An expected thing on a network, therefore a value and not an exception. */
+export interface Failure {
+  readonly ok: false
+  /** HTTP status, or `null` when there was no answer or one that nobody can read. */
+  readonly status: number | null
+  readonly error: AvtomatikaError
+  /** What the peer asked to wait, in ms. */
+  readonly retryAfterMs?: number | undefined
+}
+
+/** What came of a question. */
+export type Reply = Answer | Failure
+
+/** The way to one orchestrator. */
+export interface Transport {
+  /**
+   * Asks. Never rejects: whatever goes wrong, an abort included, is a {@link Failure}. Must end soon
+   * after an abort: a worker that stops waits for it.
+   */
+  request(request: TransportRequest): Promise<Reply>
+  /** Ends every connection. */
+  close(): Promise<void>
+}
+
+/** What a transport must know about its orchestrator. */
+export interface TransportTarget {
+  /** Without a trailing slash. */
+  readonly url: string
+  readonly token: string
+  readonly workerId: string
+}
+
+/** How long any question but a long poll may take, in ms. */
+export const REQUEST_TIMEOUT_MS = 30_000
