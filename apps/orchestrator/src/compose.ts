@@ -1,0 +1,56 @@
+/** The one place where everything meets: settings and blueprints in, an engine out. */
+import { OrchestratorEngine } from '@avtomatika/core'
+import { AvtomatikaError, BlueprintError } from '@avtomatika/protocol'
+import type { Logger } from 'pino'
+import type { Environment } from './environment.ts'
+import type { LoadedBlueprint } from './load-blueprints.ts'
+
+/** Long enough for answers on their way, short enough for the 10 s that container hosts grant. */
+const SHUTDOWN_TIMEOUT_MS = 8_000
+
+/** What an orchestrator is made of. */
+export interface Parts {
+  readonly environment: Environment
+  readonly blueprints: readonly LoadedBlueprint[]
+  readonly log: Logger
+}
+
+/**
+ * Builds the engine; it does not run yet.
+ * @throws BlueprintError `BLUEPRINT_INVALID` naming the module, the blueprint and what is wrong.
+ */
+export function compose({ environment, blueprints, log }: Parts): OrchestratorEngine {
+  const { clientToken, workerToken, host, port, apiPrefix } = environment
+  const { maxRetries, maxTransitions, executorConcurrency } = environment
+  const { taskTimeoutMs, pollTimeoutMs, workerHealthIntervalMs } = environment
+  const engine = new OrchestratorEngine({
+    logger: log,
+    config: {
+      host,
+      port,
+      apiPrefix,
+      // A name of its own, so that jobs stay the client's when the token is changed.
+      clients: [{ id: 'default', token: clientToken }],
+      workerTokens: { shared: workerToken },
+      maxRetries,
+      maxTransitions,
+      executorConcurrency,
+      taskTimeoutMs,
+      pollTimeoutMs,
+      workerHealthIntervalMs,
+      shutdownTimeoutMs: SHUTDOWN_TIMEOUT_MS,
+    },
+  })
+  for (const each of blueprints) register(engine, each)
+  return engine
+}
+
+function register(engine: OrchestratorEngine, { blueprint, file }: LoadedBlueprint): void {
+  try {
+    engine.register(blueprint)
+  } catch (cause) {
+    if (!AvtomatikaError.is(cause)) throw cause
+    const message = `${file}: ${cause.message}`
+    throw new BlueprintError('BLUEPRINT_INVALID', { message, details: cause.details, cause })
+  }
+}

@@ -1,0 +1,104 @@
+import { ConfigError } from '@avtomatika/protocol'
+import { describe, expect, it } from 'vitest'
+import { readEnvironment } from '../src/environment.ts'
+
+const REQUIRED = {
+  CLIENT_TOKEN: 'client-secret-1',
+  GLOBAL_WORKER_TOKEN: 'worker-secret-1',
+  BLUEPRINTS_DIR: '/blueprints',
+}
+
+describe('readEnvironment', () => {
+  it('fills in a default for everything but tokens and blueprints', () => {
+    expect(readEnvironment(REQUIRED)).toEqual({
+      host: '0.0.0.0',
+      port: 8080,
+      apiPrefix: 'api',
+      clientToken: 'client-secret-1',
+      workerToken: 'worker-secret-1',
+      blueprintsDir: '/blueprints',
+      logLevel: 'info',
+      logFormat: 'json',
+      maxRetries: 3,
+      maxTransitions: 100,
+      executorConcurrency: 100,
+      taskTimeoutMs: 300_000,
+      pollTimeoutMs: 30_000,
+      workerHealthIntervalMs: 60_000,
+    })
+  })
+
+  it('takes seconds from the operator and hands on milliseconds', () => {
+    const read = readEnvironment({ ...REQUIRED, WORKER_TIMEOUT_SECONDS: '7' })
+    expect(read.taskTimeoutMs).toBe(7_000)
+  })
+
+  it('takes a variable that is set to nothing as not set', () => {
+    expect(readEnvironment({ ...REQUIRED, API_PORT: '', LOG_LEVEL: '  ' }).port).toBe(8080)
+  })
+
+  it('mounts the client API at the root for an empty prefix', () => {
+    expect(readEnvironment({ ...REQUIRED, CLIENT_API_PREFIX: '' }).apiPrefix).toBe('')
+  })
+
+  it.each([
+    ['INFO', 'info'],
+    ['WARNING', 'warn'],
+    ['critical', 'fatal'],
+  ])('understands the log level %s of the Python system', (given, level) => {
+    expect(readEnvironment({ ...REQUIRED, LOG_LEVEL: given }).logLevel).toBe(level)
+  })
+
+  it.each([
+    ['API_PORT', 'eighty', 'API_PORT must be a whole number from 0 to 65535'],
+    ['API_PORT', '65536', 'API_PORT must be'],
+    ['API_PORT', '8080.5', 'API_PORT must be'],
+    ['JOB_MAX_RETRIES', '-1', 'JOB_MAX_RETRIES must be'],
+    ['MAX_TRANSITIONS_PER_JOB', '0', 'MAX_TRANSITIONS_PER_JOB must be'],
+    ['WORKER_POLL_TIMEOUT_SECONDS', '0', 'WORKER_POLL_TIMEOUT_SECONDS must be'],
+    ['LOG_LEVEL', 'loud', 'LOG_LEVEL must be one of trace, debug'],
+    ['LOG_LEVEL', 'constructor', 'LOG_LEVEL must be one of'],
+    ['LOG_FORMAT', 'xml', 'LOG_FORMAT must be one of json, text'],
+    ['CLIENT_API_PREFIX', 'a b', 'CLIENT_API_PREFIX must be a path'],
+  ])('refuses %s=%s', (name, value, message) => {
+    expect(() => readEnvironment({ ...REQUIRED, [name]: value })).toThrow(message)
+  })
+
+  it('tells everything that is wrong at once', () => {
+    const error = problemsOf({ API_PORT: 'x', LOG_FORMAT: 'y' })
+    const named = [
+      'API_PORT',
+      'CLIENT_TOKEN',
+      'GLOBAL_WORKER_TOKEN',
+      'BLUEPRINTS_DIR',
+      'LOG_FORMAT',
+    ]
+    expect(error.message.split('\n').map((line) => line.split(' ')[0])).toEqual(named)
+  })
+
+  it.each([
+    ['CLIENT_TOKEN', 'secure-orchestrator-token'],
+    ['GLOBAL_WORKER_TOKEN', 'secure-worker-token'],
+    ['GLOBAL_WORKER_TOKEN', 'secure-orchestrator-token'],
+  ])('does not run with a token that everybody knows (D-57): %s=%s', (name, token) => {
+    const error = problemsOf({ ...REQUIRED, [name]: token })
+    expect(error.message).toContain(`${name} is a default that everybody knows. Set it to`)
+    expect(error.message).not.toContain(token)
+  })
+
+  it('never repeats a token that it refuses', () => {
+    const error = problemsOf({ ...REQUIRED, CLIENT_TOKEN: 'pass word' })
+    expect(error.message).toContain('CLIENT_TOKEN has a space')
+    expect(JSON.stringify(error)).not.toContain('pass word')
+  })
+})
+
+function problemsOf(variables: Readonly<Record<string, string>>): ConfigError {
+  try {
+    readEnvironment(variables)
+  } catch (error) {
+    if (ConfigError.is(error)) return error
+    throw error
+  }
+  throw new Error('expected the environment to be refused')
+}
