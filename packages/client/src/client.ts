@@ -17,7 +17,7 @@ import { resolveClientOptions } from './options.ts'
 import type { ClientOptions, ResolvedClientOptions } from './options.ts'
 import { Transport } from './transport.ts'
 import { checkWaitOptions, waitForJob } from './wait-for-job.ts'
-import type { WaitOptions } from './wait-for-job.ts'
+import type { Hold, WaitOptions } from './wait-for-job.ts'
 import { readJobIds, readWorkers } from './worker-info.ts'
 import type { WorkerInfo } from './worker-info.ts'
 
@@ -95,7 +95,7 @@ export class AvtomatikaClient {
    * owned by another client.
    */
   async getJob<Result = unknown>(jobId: string, options: CallOptions = {}): Promise<Job<Result>> {
-    return this.#look<Result>(checkJobId(jobId), 0, options.signal)
+    return this.#look<Result>(checkJobId(jobId), { seconds: 0 }, options.signal)
   }
 
   /**
@@ -112,7 +112,7 @@ export class AvtomatikaClient {
   ): Promise<Job<Result>> {
     checkJobId(jobId)
     return waitForJob<Result>(jobId, options, {
-      look: (heldSeconds, signal) => this.#look<Result>(jobId, heldSeconds, signal),
+      look: (hold, signal) => this.#look<Result>(jobId, hold, signal),
       clock: this.#options.clock,
       random: this.#options.random,
       closing: this.#transport.closing,
@@ -172,12 +172,13 @@ export class AvtomatikaClient {
 
   async #look<Result>(
     jobId: string,
-    heldSeconds: number,
+    { seconds, changedAfter }: Hold,
     signal: AbortSignal | undefined,
   ): Promise<Job<Result>> {
-    const query = heldSeconds === 0 ? '' : `?wait=${heldSeconds}`
+    const since = changedAfter === undefined ? '' : `&since=${encodeURIComponent(changedAfter)}`
+    const query = seconds === 0 ? '' : `?wait=${seconds}${since}`
     const path = `${this.#paths.job(jobId)}${query}`
-    const call = { method: 'GET', path, heldMs: heldSeconds * 1000, signal } as const
+    const call = { method: 'GET', path, heldMs: seconds * 1000, signal } as const
     return readJob<Result>(await this.#transport.request(call))
   }
 }

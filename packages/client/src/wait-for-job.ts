@@ -1,6 +1,7 @@
 // Rules of waiting.
-// W1 The server is asked to hold its answer until something changed (`?wait=<seconds>`). One that
-//    does not know this answers at once; then the pauses are ours, and grow while nothing changes.
+// W1 The server is asked to hold its answer until the job has ended (`?wait=<seconds>`), or, for
+//    somebody who watches, has changed since it was last seen (`&since=<updated_at>`). One that does
+//    not know this answers at once; then the pauses are ours, and grow while nothing changes.
 // W2 The first look fails like any call: a wrong address or id is told at once. Once the job has
 //    been seen, an outage of the server is waited out: the job is safe there.
 // W3 Whatever ends the wait, the job goes on.
@@ -27,9 +28,17 @@ export interface WaitOptions<Result = unknown> {
   readonly pollIntervalMs?: number | undefined
 }
 
+/** How long the server may hold its answer. */
+export interface Hold {
+  /** 0 for an answer at once. */
+  readonly seconds: number
+  /** The `updated_at` last seen: any change after it is worth an answer. Absent: only the end is. */
+  readonly changedAfter?: string
+}
+
 /** What waiting needs from the client. */
 export interface WaitParts<Result> {
-  readonly look: (heldSeconds: number, signal: AbortSignal) => Promise<Job<Result>>
+  readonly look: (hold: Hold, signal: AbortSignal) => Promise<Job<Result>>
   readonly clock: Clock
   readonly random: () => number
   readonly closing: AbortSignal
@@ -83,12 +92,12 @@ class JobWatch<Result> {
   async untilEnd(signal: AbortSignal): Promise<Job<Result>> {
     const { clock } = this.#parts
     for (;;) {
-      const heldSeconds = this.#heldSeconds()
+      const hold = this.#hold()
       const startedAt = clock.now()
-      const job = await this.#look(heldSeconds, signal)
+      const job = await this.#look(hold, signal)
       if (job !== undefined) await this.#take(job)
       if (job !== undefined && isTerminalJobStatus(job.status)) return job
-      const pauseMs = this.#pauseMs(clock.now() - startedAt >= heldSeconds * 1000)
+      const pauseMs = this.#pauseMs(clock.now() - startedAt >= hold.seconds * 1000)
       if (pauseMs > 0) await clock.sleep(pauseMs, signal)
     }
   }
@@ -103,16 +112,19 @@ class JobWatch<Result> {
   }
 
   // Someone who watches wants to see where the job is now, not only what changes next.
-  #heldSeconds(): number {
-    if (this.#options.pollIntervalMs !== undefined) return 0
-    const isFirstView = this.#last === undefined && this.#options.onProgress !== undefined
-    return isFirstView ? 0 : LONG_POLL_SECONDS
+  #hold(): Hold {
+    const { pollIntervalMs, onProgress } = this.#options
+    if (pollIntervalMs !== undefined) return { seconds: 0 }
+    if (onProgress === undefined) return { seconds: LONG_POLL_SECONDS }
+    if (this.#last === undefined) return { seconds: 0 }
+    const seen = this.#last.raw['updated_at']
+    return { seconds: LONG_POLL_SECONDS, ...(typeof seen === 'string' && { changedAfter: seen }) }
   }
 
   /** The job, or `undefined` while the server is away (W2). */
-  async #look(heldSeconds: number, signal: AbortSignal): Promise<Job<Result> | undefined> {
+  async #look(hold: Hold, signal: AbortSignal): Promise<Job<Result> | undefined> {
     try {
-      const job = await this.#parts.look(heldSeconds, signal)
+      const job = await this.#parts.look(hold, signal)
       this.#outage = undefined
       return job
     } catch (error) {
@@ -124,9 +136,12 @@ class JobWatch<Result> {
   }
 
   async #take(job: Job<Result>): Promise<void> {
-    const isNews = this.#last === undefined || hasChanged(this.#last, job)
+    const before = this.#last
+    const isNews = before === undefined || hasChanged(before, job)
+    // A change that nobody is told of still explains why the answer was not held.
+    const isNewer = job.updatedAt !== null && job.updatedAt !== before?.updatedAt
     this.#last = job
-    this.#quietTurns = isNews ? 0 : this.#quietTurns + 1
+    this.#quietTurns = isNews || isNewer ? 0 : this.#quietTurns + 1
     if (isNews) await this.#options.onProgress?.(job)
   }
 

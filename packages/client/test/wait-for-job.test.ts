@@ -73,7 +73,8 @@ describe('waitForJob', () => {
       ['running', 'pay', 0.5, 'half'],
       ['finished', 'done', null, null],
     ])
-    expect(server.paths.slice(0, 2)).toEqual(['GET /api/v1/jobs/job-1', held])
+    const sinceSeen = `${held}&since=2026-01-01T00%3A00%3A01.000Z`
+    expect(server.paths.slice(0, 2)).toEqual(['GET /api/v1/jobs/job-1', sinceSeen])
   })
 
   it('ends with what onProgress throws', async () => {

@@ -1,7 +1,12 @@
 /** Build workflows as state machines, and run them in your own program. */
 export { Blueprint } from './blueprint/blueprint.ts'
 export type { BlueprintOptions, StateOptions } from './blueprint/blueprint.ts'
-export type { Actions, DispatchByContract, DispatchByName, DispatchOptions } from './blueprint/actions.ts'
+export type {
+  Actions,
+  DispatchByContract,
+  DispatchByName,
+  DispatchOptions,
+} from './blueprint/actions.ts'
 export type { BlueprintIssue } from './blueprint/check.ts'
 export type { BlueprintDefinition, StateDefinition } from './blueprint/definition.ts'
 export type { DataStore } from './blueprint/data-store.ts'
@@ -41,6 +46,7 @@ export type { Effect, HistoryRecord, OfferedTask, RecordType } from './job/effec
 export type { DeadlineKey } from './job/event.ts'
 export type {
   BlueprintRef,
+  EndOutcome,
   EpochMs,
   Job,
   JobError,

@@ -53,13 +53,16 @@ export class Blueprint<Schema extends ZodType = never> {
   constructor(name: string, options: BlueprintOptions<Schema> = {}) {
     this.name = name
     this.#options = options
-    if (!isIdentifier(name)) throw this.#invalid(['its name may have letters, digits, _ and - only'])
+    if (!isIdentifier(name))
+      throw this.#invalid(['its name may have letters, digits, _ and - only'])
     const { version, endpoint } = options
     if (version !== undefined && !/^[\w.-]+$/.test(version)) {
       throw this.#invalid([`its version '${version}' must be one path segment, for example 'v1'`])
     }
     if (endpoint !== undefined && !/^\/?[\w.~-]+(\/[\w.~-]+)*$/.test(endpoint)) {
-      throw this.#invalid([`its endpoint '${endpoint}' must be a plain path, for example '/jobs/x'`])
+      throw this.#invalid([
+        `its endpoint '${endpoint}' must be a plain path, for example '/jobs/x'`,
+      ])
     }
   }
 

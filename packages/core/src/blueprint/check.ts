@@ -8,11 +8,17 @@ export interface BlueprintIssue {
 
 /** All issues of a set of states; errors make registration fail. */
 export function checkStates(states: ReadonlyMap<string, StateDefinition>): BlueprintIssue[] {
-  return [...startIssues(states), ...[...states.values()].flatMap((s) => stateIssues(s, states)), ...reachIssues(states)]
+  return [
+    ...startIssues(states),
+    ...[...states.values()].flatMap((s) => stateIssues(s, states)),
+    ...reachIssues(states),
+  ]
 }
 
 function startIssues(states: ReadonlyMap<string, StateDefinition>): BlueprintIssue[] {
-  const starts = [...states.values()].filter((state) => state.start).map((state) => `'${state.name}'`)
+  const starts = [...states.values()]
+    .filter((state) => state.start)
+    .map((state) => `'${state.name}'`)
   if (starts.length === 1) return []
   const message =
     starts.length === 0

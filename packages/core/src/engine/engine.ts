@@ -64,6 +64,13 @@ export interface ProgressReport {
   readonly message: string | null
 }
 
+export interface ChangeWait {
+  /** Answer after this long in any case, in ms. */
+  readonly waitMs: number
+  readonly changedAfter?: number | undefined
+  readonly signal: AbortSignal
+}
+
 /** How often a wait for a change looks by itself: another process may have made the change. */
 const LOOK_AGAIN_MS = 1_000
 
@@ -156,14 +163,17 @@ export class Engine {
     throw new NotFoundError('JOB_NOT_FOUND', { message: 'Job not found' })
   }
 
-  /** Waits until a job has ended, or changed since it was read, or the time is up; reads it again. */
-  async readChangedJob(job: Job, waitMs: number, signal: AbortSignal): Promise<Job> {
-    const until = this.#parts.clock.now() + waitMs
+  /**
+   * Waits until a job has ended, and reads it again.
+   * @param wait.changedAfter - also answers as soon as the job was changed after this moment.
+   */
+  async readChangedJob(job: Job, wait: ChangeWait): Promise<Job> {
+    const until = this.#parts.clock.now() + wait.waitMs
     let latest = job
-    while (latest.wait !== null && !hasChanged(job, latest)) {
+    while (latest.wait !== null && latest.updatedAt <= (wait.changedAfter ?? Infinity)) {
       const left = until - this.#parts.clock.now()
-      if (left <= 0 || signal.aborted || this.#stopHints === undefined) break
-      await this.#changeOf(latest, Math.min(left, LOOK_AGAIN_MS), signal)
+      if (left <= 0 || wait.signal.aborted || this.#stopHints === undefined) break
+      await this.#changeOf(latest, Math.min(left, LOOK_AGAIN_MS), wait.signal)
       latest = await this.readJob(job.id)
     }
     return latest
@@ -219,7 +229,10 @@ export class Engine {
     if (hint.kind === 'job_ended') this.#parts.writer.announce(hint.jobId)
     if (hint.kind === 'task') {
       this.dispatcher.offered(hint.classId).catch((error: unknown) => {
-        this.#parts.log.warn({ err: error }, 'a hint could not be followed; polls look by themselves')
+        this.#parts.log.warn(
+          { err: error },
+          'a hint could not be followed; polls look by themselves',
+        )
       })
     }
   }
@@ -256,15 +269,6 @@ function sameJob(
   if (outcome.fingerprint === fingerprint) return { jobId: outcome.jobId }
   const message = 'This Idempotency-Key was used for another request. Use a new key for a new job.'
   throw new ConflictError('IDEMPOTENCY_CONFLICT', { message })
-}
-
-function hasChanged(before: Job, now: Job): boolean {
-  return (
-    before.status !== now.status ||
-    before.state !== now.state ||
-    before.progress !== now.progress ||
-    before.progressMessage !== now.progressMessage
-  )
 }
 
 async function checkedInput(blueprint: BlueprintDefinition, given: unknown): Promise<JsonObject> {

@@ -1,5 +1,10 @@
 /** The workers: who is there, and what they say of themselves. */
-import { NotFoundError, type Heartbeat, type JsonObject, type Registration } from '@avtomatika/protocol'
+import {
+  NotFoundError,
+  type Heartbeat,
+  type JsonObject,
+  type Registration,
+} from '@avtomatika/protocol'
 import { toJsonObject } from '../json/to-json.ts'
 import type { WorkerRecord, WorkerSkill, WorkerUpdate } from '../ports/worker-record.ts'
 import type { EngineParts } from './engine-parts.ts'

@@ -5,7 +5,6 @@ import {
   isJsonObject,
   NotFoundError,
   parseCreateJobBody,
-
 } from '@avtomatika/protocol'
 import type { FastifyInstance, FastifyReply, FastifyRequest } from 'fastify'
 import type { BlueprintDefinition } from '../blueprint/definition.ts'
@@ -33,14 +32,20 @@ interface JobParams {
   readonly Params: { readonly jobId: string }
 }
 
+interface ReadJob extends JobParams {
+  readonly Querystring: { readonly wait?: string; readonly since?: string }
+}
+
 /** Routes that exist under every version of the API. */
 export function commonClientRoutes(app: FastifyInstance, options: ClientRoutesOptions): void {
   const { engine, auth } = options
-  app.get<JobParams & { Querystring: { wait?: string } }>('/jobs/:jobId', async (request, reply) => {
+  app.get<ReadJob>('/jobs/:jobId', async (request, reply) => {
     const job = await engine.readJob(request.params.jobId, auth(request).clientId)
     const waitMs = waitOf(request.query.wait)
     if (waitMs === 0 || job.wait === null) return jobView(job)
-    return jobView(await engine.readChangedJob(job, waitMs, disconnectSignal(reply)))
+    const changedAfter = momentOf(request.query.since)
+    const signal = disconnectSignal(reply)
+    return jobView(await engine.readChangedJob(job, { waitMs, changedAfter, signal }))
   })
   app.post<JobParams>('/jobs/:jobId/cancel', async (request) => {
     await engine.cancelJob(request.params.jobId, auth(request).clientId)
@@ -146,3 +151,10 @@ function waitOf(wait: string | undefined): number {
   throw new InputError('INVALID_REQUEST', { message })
 }
 
+function momentOf(since: string | undefined): number | undefined {
+  if (since === undefined) return undefined
+  const at = Date.parse(since)
+  if (Number.isFinite(at)) return at
+  const message = `since must be a time such as the job's updated_at, got '${since}'.`
+  throw new InputError('INVALID_REQUEST', { message })
+}

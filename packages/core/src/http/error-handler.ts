@@ -13,7 +13,11 @@ import type { FastifyError, FastifyReply, FastifyRequest } from 'fastify'
 const MIB = 1024 * 1024
 
 /** Answers an error that a route threw. */
-export function answerError(error: FastifyError, request: FastifyRequest, reply: FastifyReply): void {
+export function answerError(
+  error: FastifyError,
+  request: FastifyRequest,
+  reply: FastifyReply,
+): void {
   const known = toKnownError(error, request)
   const status = errorStatus(known)
   if (status >= 500) request.log.error({ err: error }, 'request failed')

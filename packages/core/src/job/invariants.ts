@@ -26,7 +26,10 @@ function effectsTime(job: Job): number {
 function check(holds: boolean, promise: string, job: Job): void {
   if (holds) return
   const message = `Promise ${promise} of advance is broken for job ${job.id} at version ${String(job.version)}.`
-  throw new InternalError('INTERNAL', { message, details: { status: job.status, state: job.state } })
+  throw new InternalError('INTERNAL', {
+    message,
+    details: { status: job.status, state: job.state },
+  })
 }
 
 /** The id of the step or task that is out because of a job's wait. */
@@ -37,7 +40,11 @@ function outOf(job: Job | undefined): string | undefined {
   return undefined
 }
 
-function leftWaitIsWithdrawn(before: Job | undefined, job: Job, effects: readonly Effect[]): boolean {
+function leftWaitIsWithdrawn(
+  before: Job | undefined,
+  job: Job,
+  effects: readonly Effect[],
+): boolean {
   const out = outOf(before)
   const withdrawn = effects.some(
     (effect) =>
@@ -62,7 +69,11 @@ function newWaitIsArmed(before: Job | undefined, job: Job, effects: readonly Eff
   return handedOut && (last === undefined ? unchanged || deadline === null : armed)
 }
 
-function stateChangeIsRecorded(before: Job | undefined, job: Job, effects: readonly Effect[]): boolean {
+function stateChangeIsRecorded(
+  before: Job | undefined,
+  job: Job,
+  effects: readonly Effect[],
+): boolean {
   if (before === undefined || before.state === job.state) return true
   const rows = effects.filter((e) => e.kind === 'record' && e.record.type === 'state_finished')
   return rows.length === 1

@@ -55,7 +55,12 @@ function onTaskTimer(job: Job, wait: TaskWait, event: TimerFiredEvent, rules: Ru
   } else {
     const seconds = String(wait.spec.executionTimeoutMs / 1000)
     const message = `Worker ${wait.phase.workerId} gave no result within ${seconds} s.`
-    failTask(draft, wait, { error: { code: 'TIMEOUT_ERROR', message }, chance: event.chance }, rules)
+    failTask(
+      draft,
+      wait,
+      { error: { code: 'TIMEOUT_ERROR', message }, chance: event.chance },
+      rules,
+    )
   }
   return changed(draft)
 }

@@ -70,11 +70,17 @@ const RANGES: Record<NumberName, readonly [least: number, most: number]> = {
 export function resolveConfig(config: OrchestratorConfig): ResolvedConfig {
   const problems = Object.entries(RANGES).flatMap(([name, [least, most]]) => {
     const value = config[name as NumberName]
-    if (value === undefined || (Number.isInteger(value) && value >= least && value <= most)) return []
-    return [`${name} must be a whole number from ${String(least)} to ${String(most)}, got ${String(value)}`]
+    if (value === undefined || (Number.isInteger(value) && value >= least && value <= most))
+      return []
+    return [
+      `${name} must be a whole number from ${String(least)} to ${String(most)}, got ${String(value)}`,
+    ]
   })
   if (problems.length > 0) {
-    throw new ConfigError('CONFIG_INVALID', { message: `${problems.join('; ')}.`, details: { problems } })
+    throw new ConfigError('CONFIG_INVALID', {
+      message: `${problems.join('; ')}.`,
+      details: { problems },
+    })
   }
   return {
     host: config.host ?? '127.0.0.1',

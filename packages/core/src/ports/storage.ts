@@ -49,7 +49,10 @@ export interface JobStore {
   commit(entries: readonly CommitEntry[]): Promise<readonly CommitOutcome[]>
   findJob(jobId: string): Promise<Job | undefined>
   /** Quarantined jobs of one owner, or of all, newest first. */
-  listQuarantined(query: { readonly ownerId?: string; readonly limit: number }): Promise<readonly Job[]>
+  listQuarantined(query: {
+    readonly ownerId?: string
+    readonly limit: number
+  }): Promise<readonly Job[]>
 }
 
 export interface ClaimedStep {
@@ -65,7 +68,9 @@ interface Lease {
 
 export interface StepStore {
   /** Takes ready steps, oldest first, for `holder`. Never waits. */
-  claimSteps(claim: Lease & { readonly holder: string; readonly limit: number }): Promise<readonly ClaimedStep[]>
+  claimSteps(
+    claim: Lease & { readonly holder: string; readonly limit: number },
+  ): Promise<readonly ClaimedStep[]>
   /** Extends a lease; `false` if `holder` no longer has it (S6). */
   renewStep(lease: Lease & { readonly stepId: string; readonly holder: string }): Promise<boolean>
   /** Gives a step back unrun; `false` if `holder` no longer has it (S6). */
@@ -143,7 +148,10 @@ export interface WorkerStore {
   putWorker(worker: WorkerRecord): Promise<void>
   /** Merges an update into a live worker; `undefined` if it is unknown or expired at `now`. */
   updateWorker(update: WorkerUpdate): Promise<WorkerRecord | undefined>
-  findWorker(query: { readonly workerId: string; readonly now: EpochMs }): Promise<WorkerRecord | undefined>
+  findWorker(query: {
+    readonly workerId: string
+    readonly now: EpochMs
+  }): Promise<WorkerRecord | undefined>
   listWorkers(query: { readonly now: EpochMs }): Promise<readonly WorkerRecord[]>
   removeWorker(workerId: string): Promise<void>
 }

@@ -57,7 +57,10 @@ export class Journal {
     this.commits += 1
     const before = this.#jobs.get(job.id)
     if (job.version !== (before?.version ?? 0) + 1) {
-      this.violate(job.id, `went from version ${String(before?.version ?? 0)} to ${String(job.version)}`)
+      this.violate(
+        job.id,
+        `went from version ${String(before?.version ?? 0)} to ${String(job.version)}`,
+      )
     }
     if (before?.endedAt != null) this.violate(job.id, 'changed after it had ended')
     const known = this.#note(job, before)
@@ -66,7 +69,8 @@ export class Journal {
       if (effect.record.type === 'task_finished') {
         this.#taskFinished(known, job, effect.record.taskId)
       }
-      if (/^job_(finished|failed|quarantined|cancelled)$/.test(effect.record.type)) known.endings += 1
+      if (/^job_(finished|failed|quarantined|cancelled)$/.test(effect.record.type))
+        known.endings += 1
     }
     if (known.endings > 1) this.violate(job.id, 'ended more than once')
   }

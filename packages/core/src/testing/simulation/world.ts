@@ -96,7 +96,8 @@ class World {
       const live = await this.#liveJobs()
       if (live.length === 0) return
       if (!(await this.#clock.step(until))) {
-        for (const jobId of live) this.#journal.violate(jobId, 'was accepted and never came to its end')
+        for (const jobId of live)
+          this.#journal.violate(jobId, 'was accepted and never came to its end')
         return
       }
     }
