@@ -1,11 +1,14 @@
-// `npm run demo`: everything that the quick start needs, then the quick start itself.
-import { ensureDependencies, fail, run, toolEnvironment } from './tools.mjs'
+// `npm run demo`: builds what the quick start needs, then runs it.
+import { bootstrap, main, SetupProblem } from './bootstrap.mjs'
+import { runAttached, runQuietly } from './run-command.mjs'
 
-const env = toolEnvironment()
-ensureDependencies(env)
-const build = ['turbo', 'run', 'build', '--filter=@avtomatika-examples/quickstart...']
-if (!run(['pnpm', 'exec', ...build, '--output-logs=errors-only', '--log-order=grouped'], { env, stdio: ['ignore', 'ignore', 'inherit'] })) {
-  run(['pnpm', 'exec', ...build, '--output-logs=errors-only'], { env })
-  fail('The packages could not be built.', 'The lines above say why.')
-}
-process.exit(run(['node', 'examples/quickstart/demo.ts'], { env }) ? 0 : 1)
+const BUILD =
+  'pnpm exec turbo run build --filter=@avtomatika-examples/quickstart... --output-logs=errors-only'
+
+await main(async () => {
+  const env = bootstrap()
+  const { code, output } = await runQuietly(BUILD.split(' '), env)
+  if (code !== 0)
+    throw new SetupProblem(`${output}\nThe packages could not be built; the lines above say why.`)
+  process.exitCode = await runAttached(['node', 'examples/quickstart/demo.ts'], env)
+})

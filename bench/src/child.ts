@@ -23,11 +23,11 @@ export async function startChild(module: string, args: readonly string[] = []): 
 }
 
 async function firstMessage(child: ChildProcess): Promise<string> {
-  const [message] = await once(child, 'message')
-  return String(message)
+  const message: readonly unknown[] = await once(child, 'message')
+  return String(message[0])
 }
 
 async function failedStart(child: ChildProcess, module: string): Promise<never> {
-  const [code] = await once(child, 'exit')
-  throw new Error(`${module} ended with code ${String(code)} before it was up.`)
+  const exit: readonly unknown[] = await once(child, 'exit')
+  throw new Error(`${module} ended with code ${String(exit[0])} before it was up.`)
 }

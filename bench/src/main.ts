@@ -10,7 +10,9 @@ const box = {
   cores: availableParallelism(),
   cpu: cpus()[0]?.model ?? 'unknown',
 }
-console.log(`Box: ${String(box.cores)} cores (${box.cpu}), Node ${box.node}; all processes share it.`)
+console.log(
+  `Box: ${String(box.cores)} cores (${box.cpu}), Node ${box.node}; all processes share it.`,
+)
 console.log(`Settings: ${JSON.stringify(settings)}; storage: memory; logs at warn.`)
 const echo = await echoScenario(settings)
 console.table({

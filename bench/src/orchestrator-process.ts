@@ -4,7 +4,11 @@ import { pino } from 'pino'
 
 const echo = new Blueprint('echo', { endpoint: '/jobs/echo', version: 'v1' })
   .state('start', { start: true }, ({ initialData, actions }) => {
-    actions.dispatchTask({ type: 'echo', params: initialData, transitions: { success: 'completed' } })
+    actions.dispatchTask({
+      type: 'echo',
+      params: initialData,
+      transitions: { success: 'completed' },
+    })
   })
   .state('completed', { end: true })
 

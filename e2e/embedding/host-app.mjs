@@ -18,7 +18,11 @@ const url = await app.listen({ host: '127.0.0.1', port: 0 })
 
 const headers = { 'x-client-token': 'client', 'content-type': 'application/json' }
 const own = await fetch(url)
-const created = await fetch(`${url}/workflows/api/v1/jobs/local`, { method: 'POST', headers, body: '{}' })
+const created = await fetch(`${url}/workflows/api/v1/jobs/local`, {
+  method: 'POST',
+  headers,
+  body: '{}',
+})
 const { job_id } = await created.json()
 const read = await fetch(`${url}/workflows/api/v1/jobs/${job_id}?wait=10`, { headers })
 const job = await read.json()

@@ -9,7 +9,7 @@ import {
 import { toJsonObject } from '../json/to-json.ts'
 import type { Action } from '../job/event.ts'
 import type { Target, TaskSpec } from '../job/job.ts'
-import { DispatchSettings } from './dispatch-settings.ts'
+import type { DispatchSettings } from './dispatch-settings.ts'
 
 /** What every dispatch may say; times in seconds. */
 export interface DispatchOptions {

@@ -29,7 +29,12 @@ export interface StateOptions {
   readonly to?: readonly string[]
 }
 
-type InputOf<Schema> = Schema extends ZodType ? output<Schema> : JsonObject
+// In a tuple, since `never` (no schema) alone would make the whole type `never`.
+type InputOf<Schema> = [Schema] extends [never]
+  ? JsonObject
+  : Schema extends ZodType
+    ? output<Schema>
+    : JsonObject
 
 /**
  * A workflow as a state machine.
@@ -103,7 +108,9 @@ export class Blueprint<Schema extends ZodType = never> {
     const errors = this.check().filter((issue) => issue.level === 'error')
     if (errors.length > 0) throw this.#invalid(errors.map((issue) => issue.message))
     const { version = null, endpoint, input, dataStores = {} } = this.#options
-    const stores = Object.entries(dataStores).map(([key, store]) => [key, asDataStore(store)])
+    const stores = Object.entries(dataStores).map(
+      ([key, store]) => [key, asDataStore(store)] as const,
+    )
     this.#definition = {
       name: this.name,
       version,

@@ -1,6 +1,7 @@
 /** What a handler is given. */
 import type { JsonObject } from '@avtomatika/protocol'
 import type { Job } from '../job/job.ts'
+import { toJsonObject } from '../json/to-json.ts'
 import type { Actions } from './actions.ts'
 
 /** The client that a job belongs to, without its token. */
@@ -42,22 +43,28 @@ export type HandlerContext<Input = JsonObject> = ReservedContext<Input> &
 /** A state's code. In an end state, what it returns becomes the job's result. */
 export type Handler<Input = JsonObject> = (context: HandlerContext<Input>) => unknown
 
-/** Builds the context of one run. */
+/**
+ * Builds the context of one run. Its data is frozen: a handler that wrote into it would change the
+ * stored document behind the engine's back, or lose what it wrote.
+ */
 export function handlerContext(
   job: Job,
   actions: Actions,
   dataStores: Readonly<Record<string, unknown>>,
 ): HandlerContext {
+  const { owner } = job
+  const initialData = toJsonObject(job.initialData, 'initialData')
+  const stateHistory = toJsonObject(job.stateHistory, 'stateHistory')
   const reserved = {
     jobId: job.id,
     currentState: job.state,
     attempt: job.retryCount + 1,
-    initialData: job.initialData,
-    stateHistory: job.stateHistory,
+    initialData,
+    stateHistory,
     actions,
-    client: { id: job.owner.clientId, plan: job.owner.plan, params: job.owner.params },
+    client: { id: owner.clientId, plan: owner.plan, params: toJsonObject(owner.params, 'params') },
     dataStores: dataStores as ReservedContext<JsonObject>['dataStores'],
-    metadata: job.metadata,
+    metadata: toJsonObject(job.metadata, 'metadata'),
   }
-  return { ...job.initialData, ...job.stateHistory, ...reserved }
+  return { ...initialData, ...stateHistory, ...reserved }
 }

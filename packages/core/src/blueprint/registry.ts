@@ -2,12 +2,15 @@ import { BlueprintError } from '@avtomatika/protocol'
 import type { BlueprintRef } from '../job/job.ts'
 import type { BlueprintDefinition } from './definition.ts'
 
+/** Where jobs of any blueprint are created: under the bare prefix, `v1` and every version in use. */
+const GENERIC_ROUTE = /^(\/[^/]+)?\/jobs$/
+
 /** The blueprints of one engine: by name and version, and by endpoint. */
 export class BlueprintRegistry {
   readonly #byKey = new Map<string, BlueprintDefinition>()
   readonly #byEndpoint = new Map<string, BlueprintDefinition>()
 
-  /** @throws BlueprintError `BLUEPRINT_INVALID` for a name and version, or an endpoint, taken before. */
+  /** @throws BlueprintError `BLUEPRINT_INVALID` for a name and version, or an endpoint, that is taken. */
   add(definition: BlueprintDefinition): void {
     const { name, version, endpoint } = definition
     const key = keyOf(name, version)
@@ -16,7 +19,11 @@ export class BlueprintRegistry {
       throw new BlueprintError('BLUEPRINT_INVALID', { message })
     }
     if (endpoint !== null) {
-      const route = `/${version ?? ''}${endpoint}`
+      const route = version === null ? endpoint : `/${version}${endpoint}`
+      if (GENERIC_ROUTE.test(route)) {
+        const message = `The endpoint ${endpoint} of blueprint '${name}' is the one that creates jobs of any blueprint. Use another, for example /jobs/${name}.`
+        throw new BlueprintError('BLUEPRINT_INVALID', { message })
+      }
       const other = this.#byEndpoint.get(route)
       if (other !== undefined) {
         const message = `Blueprints '${other.name}' and '${name}' share the endpoint ${endpoint}. Give one of them another.`

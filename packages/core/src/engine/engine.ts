@@ -258,7 +258,9 @@ export class Engine {
     const said = JSON.stringify([blueprint.name, blueprint.version, initialData])
     const fingerprint = createHash('sha256').update(said).digest('hex')
     const expiresAt = now + this.#settings.idempotencyTtlMs
-    return { key: `${owner.clientId}:${idempotencyKey}`, fingerprint, now, expiresAt }
+    // As JSON, since a colon may stand in an id and in a key: nobody reaches another's keys.
+    const key = JSON.stringify([owner.clientId, idempotencyKey])
+    return { key, fingerprint, now, expiresAt }
   }
 }
 

@@ -1,4 +1,5 @@
 /** Runs one handler and says what came of it. Whatever the handler does, this does not throw. */
+import { inspect } from 'node:util'
 import { AvtomatikaError } from '@avtomatika/protocol'
 import { ActionCollector } from '../blueprint/actions.ts'
 import {
@@ -61,6 +62,12 @@ function unknownState(job: Job, blueprint: BlueprintDefinition): StepOutcome {
 
 function errorOf(thrown: unknown): JobError {
   if (AvtomatikaError.is(thrown)) return { code: thrown.code, message: thrown.message }
-  const message = thrown instanceof Error ? thrown.message : String(thrown)
+  const message = textOf(thrown instanceof Error ? thrown.message : thrown)
   return { code: 'HANDLER_FAILED', message: message === '' ? 'The handler threw.' : message }
+}
+
+/** Authors throw anything, also what has no text: an object without a prototype. */
+function textOf(thrown: unknown): string {
+  if (typeof thrown === 'string') return thrown
+  return typeof thrown === 'object' ? inspect(thrown, { depth: 1 }) : String(thrown)
 }

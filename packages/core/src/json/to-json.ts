@@ -12,8 +12,9 @@ const known = new WeakSet<object>()
  * properties left out. A value that came from here is returned as it is.
  *
  * @param what - how the value is called in errors, for example `params`.
- * @throws InputError `DATA_NOT_JSON` for anything JSON cannot say (functions, NaN, class instances,
- *   cycles) or must not (`__proto__`); `DATA_TOO_DEEP` past 100 levels. Both name the path.
+ * @throws InputError `DATA_NOT_JSON` for anything JSON cannot say (functions, NaN, class instances)
+ *   or must not (`__proto__`); `DATA_TOO_DEEP` past 100 levels, which ends cycles too. Both name the
+ *   path.
  */
 export function toJson(value: unknown, what: string): JsonValue {
   return copy(value, what, 0)
@@ -46,18 +47,18 @@ function copy(value: unknown, path: string, depth: number): JsonValue {
 
 function copyArray(value: readonly unknown[], path: string, depth: number): JsonValue {
   // As in JSON.stringify: a hole must not shift what follows it.
-  return value.map((item, i) =>
+  return Array.from(value, (item, i) =>
     item === undefined ? null : copy(item, `${path}[${String(i)}]`, depth + 1),
   )
 }
 
 function copyObject(value: object, path: string, depth: number): JsonValue {
   if ('toJSON' in value && typeof value.toJSON === 'function') {
-    return copy(value.toJSON(), path, depth + 1)
+    return copy(Reflect.apply(value.toJSON, value, []), path, depth + 1)
   }
   const prototype: unknown = Object.getPrototypeOf(value)
   if (prototype !== Object.prototype && prototype !== null) {
-    throw notJson(path, `is an instance of ${value.constructor.name}`)
+    throw notJson(path, `is an instance of ${className(value)}`)
   }
   const result: Record<string, JsonValue> = {}
   for (const [key, item] of Object.entries(value)) {
@@ -65,6 +66,10 @@ function copyObject(value: object, path: string, depth: number): JsonValue {
     if (item !== undefined) result[key] = copy(item, `${path}.${key}`, depth + 1)
   }
   return result
+}
+
+function className({ constructor }: { readonly constructor?: unknown }): string {
+  return typeof constructor === 'function' ? constructor.name : 'a class without a name'
 }
 
 function notJson(path: string, why: string): InputError {

@@ -157,7 +157,7 @@ export class OrchestratorEngine {
       workerTokens,
       apiPrefix,
       pollTimeoutMs: settings.pollTimeoutMs,
-      now: systemClock.now,
+      now: () => systemClock.now(),
     })
     return this.#plugin
   }

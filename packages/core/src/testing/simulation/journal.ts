@@ -10,9 +10,6 @@ interface Known {
   endings: number
 }
 
-/** A promise was broken; the message says by which job and how. */
-export class BrokenPromise extends Error {}
-
 export class Journal {
   readonly #jobs = new Map<string, Known>()
   readonly #violations: string[] = []
