@@ -26,8 +26,8 @@ const vitest = (name, filter) => ({
 // each package. turbo still has `lint` and `test:types` of single packages.
 const STAGES = [
   { name: 'format', command: ['pnpm', 'run', 'format:check'] },
-  { name: 'lint', command: turbo('lint:all') },
-  { name: 'types', command: turbo('test:types:all') },
+  { name: 'lint', command: turbo('lint', 'lint:root') },
+  { name: 'types', command: turbo('test:types', 'test:types:root') },
   { name: 'unused code', command: ['pnpm', 'run', 'unused'] },
   { name: 'build', command: turbo('build') },
   { name: 'packages', command: ['node', 'scripts/check-packages.mjs'] },
@@ -37,7 +37,10 @@ const STAGES = [
 
 const totals = { passed: 0, failed: 0 }
 try {
-  const env = bootstrap()
+  const env = {
+    ...bootstrap(),
+    ...(process.stdout.isTTY ? { FORCE_COLOR: '1' } : { NO_COLOR: '1' }),
+  }
   for (const stage of STAGES) if (!(await check(stage, env))) break
 } catch (error) {
   console.log(error instanceof SetupProblem ? error.message : error)
@@ -62,13 +65,13 @@ async function check({ name, command, results }, env) {
     return true
   }
   console.log(`FAILED  ${seconds}${told}\n\n${output.trimEnd()}\n`)
-  console.log(`Only this check again: scripts/with-tools ${command.join(' ')}\n`)
+  console.log(`Only this check again: scripts/with-tools ${command.map(quoted).join(' ')}\n`)
   return false
 }
 
 function reporters(results) {
   if (results === undefined) return []
-  return ['--reporter=default', '--reporter=json', `--outputFile.json=${results}`]
+  return ['--reporter=dot', '--reporter=json', `--outputFile.json=${results}`]
 }
 
 /** A check that failed without a failed test (a broken import, an unhandled error) counts as one. */
@@ -81,4 +84,9 @@ function countTests(results, code) {
 
 function skipped(counts) {
   return counts.skipped === 0 ? '' : `, ${counts.skipped} skipped`
+}
+
+/** As a shell has to be given it. */
+function quoted(argument) {
+  return /^[\w@%+=:,./-]+$/.test(argument) ? argument : `'${argument}'`
 }

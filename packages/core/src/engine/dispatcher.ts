@@ -4,7 +4,7 @@ import type { OfferedTask } from '../job/effect.ts'
 import type { TaskDemand } from '../job/job.ts'
 import type { ClaimedTask } from '../ports/storage.ts'
 import type { WorkerRecord } from '../ports/worker-record.ts'
-import { fits } from './eligibility.ts'
+import { fits, startable } from './eligibility.ts'
 import type { EngineParts } from './engine-parts.ts'
 import { TaskWaiters, type Call, type Waiting } from './task-waiters.ts'
 
@@ -17,6 +17,8 @@ export interface Poll {
   readonly waitMs: number
   /** Most tasks to hand over. */
   readonly max: number
+  /** Names of the skills that the worker can start now. Default: all that it registered. */
+  readonly availableSkills?: readonly string[] | undefined
   /** Aborted when the worker has gone away: what it was about to get is offered again. */
   readonly signal: AbortSignal
 }
@@ -25,6 +27,11 @@ export interface HandedTask {
   readonly task: OfferedTask
   readonly leaseExpiresAt: number
   readonly deadlineAt: number
+}
+
+interface Look {
+  readonly tasks: readonly HandedTask[]
+  readonly waiting: Waiting
 }
 
 export class Dispatcher {
@@ -70,19 +77,10 @@ export class Dispatcher {
     let call: Call | undefined
     await this.#refreshClasses()
     for (;;) {
-      const worker = await this.#worker(poll.workerId)
-      // Waiting begins before the look: a task offered in between must not go unnoticed.
-      const waiting = this.#waiters.wait((demand) => fits(worker, demand), call?.number ?? 0)
-      const tasks = await this.#take(worker, poll).catch((error: unknown) => {
-        waiting.leave()
-        throw error
-      })
-      if (tasks.length === 0 && call !== undefined) this.#waiters.passOn(call)
+      const { tasks, waiting } = await this.#look(poll, call)
       const left = until - clock.now()
       if (tasks.length > 0 || left <= 0 || this.#closed || poll.signal.aborted) {
-        waiting.leave()
-        const unused = await waiting.woken
-        if (unused !== undefined) this.#waiters.passOn(unused)
+        await this.#leave(waiting)
         return tasks
       }
       call = await this.#woken(waiting, poll.signal, Math.min(left, SLOW_TICK_MS))
@@ -90,12 +88,41 @@ export class Dispatcher {
     }
   }
 
+  /** Looks for tasks. If it fails, or finds none, the call that woke the poll goes to another. */
+  async #look(poll: Poll, call: Call | undefined): Promise<Look> {
+    let tasks: readonly HandedTask[] = []
+    let waiting: Waiting | undefined
+    try {
+      const worker = startable(await this.#worker(poll.workerId), poll.availableSkills)
+      // Waiting begins before the look: a task offered in between must not go unnoticed.
+      waiting = this.#waiters.wait((demand) => fits(worker, demand), call?.number ?? 0)
+      tasks = await this.#take(worker, poll)
+      return { tasks, waiting }
+    } catch (error) {
+      if (waiting !== undefined) await this.#leave(waiting)
+      throw error
+    } finally {
+      if (tasks.length === 0 && call !== undefined) this.#waiters.passOn(call)
+    }
+  }
+
+  /** Ends a wait; a call that reached it meanwhile goes to another. */
+  async #leave(waiting: Waiting): Promise<void> {
+    waiting.leave()
+    const unused = await waiting.woken
+    if (unused !== undefined) this.#waiters.passOn(unused)
+  }
+
   async #take(worker: WorkerRecord, poll: Poll): Promise<readonly HandedTask[]> {
-    const claims = poll.signal.aborted ? [] : await this.#claim(worker, poll.max)
-    const handed = await Promise.all(claims.map((claim) => this.#handOver(worker, claim)))
-    const tasks = handed.filter((task) => task !== undefined)
-    if (!poll.signal.aborted) return tasks
-    await Promise.all(tasks.map(({ task }) => this.takeBack(task, worker.workerId)))
+    while (!poll.signal.aborted) {
+      const claims = await this.#claim(worker, poll.max)
+      const handed = await Promise.all(claims.map((claim) => this.#handOver(worker, claim)))
+      const tasks = handed.filter((task) => task !== undefined)
+      // What was claimed may be wanted no more; behind it may stand a task that is.
+      if (poll.signal.aborted) {
+        await Promise.all(tasks.map(({ task }) => this.takeBack(task, worker.workerId)))
+      } else if (tasks.length > 0 || claims.length === 0) return tasks
+    }
     return []
   }
 

@@ -11,3 +11,12 @@ export function fits(worker: Pick<WorkerRecord, 'status' | 'skills'>, demand: Ta
       (demand.skillVersion === undefined || demand.skillVersion === version),
   )
 }
+
+/** The worker with only those of its skills that it can start now; without names, with all. */
+export function startable(
+  worker: WorkerRecord,
+  names: readonly string[] | undefined,
+): WorkerRecord {
+  if (names === undefined) return worker
+  return { ...worker, skills: worker.skills.filter(({ name }) => names.includes(name)) }
+}

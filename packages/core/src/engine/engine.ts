@@ -112,10 +112,13 @@ export class Engine {
     this.#outbox.start()
   }
 
-  /** Sends waiting polls home, lets running handlers end and the outbox drain what it holds. */
-  async stop(): Promise<void> {
+  /**
+   * Sends waiting polls home, lets running handlers end and the outbox drain what it holds.
+   * @param graceMs - how long handlers may take to end. Default: as long as it takes.
+   */
+  async stop(graceMs?: number): Promise<void> {
     this.dispatcher.stop()
-    await Promise.all([this.#executor.stop(), this.#watcher.stop()])
+    await Promise.all([this.#executor.stop(graceMs), this.#watcher.stop()])
     await this.#outbox.stop()
     this.#stopHints?.()
     this.#stopHints = undefined

@@ -26,6 +26,7 @@ export class Executor {
   readonly #options: ExecutorOptions
   readonly #running = new Set<Promise<void>>()
   readonly #loop: Loop
+  #hasGivenUp = false
 
   constructor(parts: EngineParts, options: ExecutorOptions) {
     this.#parts = parts
@@ -35,6 +36,7 @@ export class Executor {
   }
 
   start(): void {
+    this.#hasGivenUp = false
     this.#loop.start()
   }
 
@@ -42,10 +44,28 @@ export class Executor {
     this.#loop.wake()
   }
 
-  /** Takes no more steps, and lets those that run come to their end. */
-  async stop(): Promise<void> {
+  /**
+   * Takes no more steps, and lets those that run come to their end.
+   * @param graceMs - how long at most; the leases of the rest run out, and they run elsewhere.
+   */
+  async stop(graceMs: number | undefined): Promise<void> {
+    const { clock, log } = this.#parts
     await this.#loop.stop()
-    await Promise.all(this.#running)
+    const allEnded = Promise.all(this.#running)
+    if (graceMs === undefined || this.#running.size === 0) {
+      await allEnded
+      return
+    }
+    let cancel = (): void => undefined
+    const timeIsUp = new Promise((resolve) => {
+      cancel = clock.after(graceMs, () => {
+        this.#hasGivenUp = true
+        log.warn({ running: this.#running.size }, 'handlers did not end in time; they are left')
+        resolve(undefined)
+      })
+    })
+    await Promise.race([allEnded, timeIsUp])
+    cancel()
   }
 
   async #round(): Promise<number> {
@@ -124,6 +144,7 @@ export class Executor {
     const { storage, clock, instanceId: holder, log } = this.#parts
     let cancel: () => void
     const renew = (): void => {
+      if (this.#hasGivenUp) return
       cancel = clock.after(STEP_LEASE_MS / 3, renew)
       const lease = { stepId, holder, now: clock.now(), leaseMs: STEP_LEASE_MS }
       storage.renewStep(lease).catch((error: unknown) => {

@@ -11,6 +11,7 @@ export class Outbox {
   readonly #parts: EngineParts
   readonly #history: History
   readonly #loop: Loop
+  #isStarted = false
 
   constructor(parts: EngineParts, history: History) {
     this.#parts = parts
@@ -20,6 +21,7 @@ export class Outbox {
   }
 
   start(): void {
+    this.#isStarted = true
     this.#loop.start()
   }
 
@@ -27,17 +29,31 @@ export class Outbox {
     this.#loop.wake()
   }
 
-  stop(): Promise<void> {
-    return this.#loop.stop()
+  /** Delivers what is there by now, and ends. */
+  async stop(): Promise<void> {
+    await this.#loop.stop()
+    if (!this.#isStarted) return
+    this.#isStarted = false
+    try {
+      while ((await this.#deliver()) === BATCH);
+    } catch (error) {
+      const { log } = this.#parts
+      log.warn({ err: error }, 'history rows stay in the outbox until an engine delivers them')
+    }
   }
 
   async #round(): Promise<number> {
+    return (await this.#deliver()) === BATCH ? 0 : SLOW_TICK_MS
+  }
+
+  /** Carries one batch; answers how many rows it had. */
+  async #deliver(): Promise<number> {
     const { storage, clock } = this.#parts
     const claim = { now: clock.now(), leaseMs: LEASE_MS, limit: BATCH }
     const records = await storage.claimRecords(claim)
-    if (records.length === 0) return SLOW_TICK_MS
+    if (records.length === 0) return 0
     await this.#history.append(records)
     await storage.ackRecords(records.map(({ eventId }) => eventId))
-    return records.length === BATCH ? 0 : SLOW_TICK_MS
+    return records.length
   }
 }

@@ -68,6 +68,5 @@ function errorOf(thrown: unknown): JobError {
 
 /** Authors throw anything, also what has no text: an object without a prototype. */
 function textOf(thrown: unknown): string {
-  if (typeof thrown === 'string') return thrown
-  return typeof thrown === 'object' ? inspect(thrown, { depth: 1 }) : String(thrown)
+  return typeof thrown === 'string' ? thrown : inspect(thrown, { depth: 1 })
 }

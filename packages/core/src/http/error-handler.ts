@@ -3,7 +3,9 @@ import {
   AvtomatikaError,
   createError,
   errorStatus,
+  HEADERS,
   LimitError,
+  PROTOCOL_VERSION,
   toErrorBody,
   UnavailableError,
   type ErrorCode,
@@ -19,13 +21,25 @@ export function answerError(
   reply: FastifyReply,
 ): void {
   const known = toKnownError(error, request)
-  const status = errorStatus(known)
+  // An error of a host's own hook (its rate limit, its login) keeps the status that it came with.
+  const status = isCallers(error) ? error.statusCode : errorStatus(known)
   if (status >= 500) request.log.error({ err: error }, 'request failed')
-  if (LimitError.is(known) || UnavailableError.is(known)) {
+  const mayPass = (LimitError.is(known) || UnavailableError.is(known)) && known.retry
+  if (mayPass && !reply.hasHeader('retry-after')) {
     const seconds = Math.ceil((known.retryAfterMs ?? 1000) / 1000)
     reply.header('retry-after', String(seconds))
   }
   reply.status(status).send(toErrorBody(known))
+}
+
+/** Answers a request that is refused before any route, and so any hook, sees it: a malformed URL. */
+export function answerUnroutable(
+  error: FastifyError,
+  request: FastifyRequest,
+  reply: FastifyReply,
+): void {
+  reply.header(HEADERS.protocolVersion, PROTOCOL_VERSION)
+  answerError(error, request, reply)
 }
 
 /** Answers a request that no route takes. */
@@ -43,13 +57,28 @@ function toKnownError(error: FastifyError, request: FastifyRequest): unknown {
     const message = `The body is larger than ${limit}. Hand over a reference instead of the data.`
     return createError('BODY_TOO_LARGE', { message })
   }
-  const status = error.statusCode
-  if (status === undefined || status < 400 || status >= 500) return error
-  return createError(codeFor(status), { message: error.message })
+  return isCallers(error) ? createError(codeFor(error), { message: error.message }) : error
 }
 
-function codeFor(status: number): ErrorCode {
-  if (status === 413) return 'BODY_TOO_LARGE'
-  if (status === 415) return 'UNSUPPORTED_MEDIA_TYPE'
-  return status === 400 ? 'INVALID_JSON' : 'INVALID_REQUEST'
+/** Whether an error that is not ours says that the caller made a mistake. */
+function isCallers(error: FastifyError): error is FastifyError & { readonly statusCode: number } {
+  const status = error.statusCode
+  return !AvtomatikaError.is(error) && status !== undefined && status >= 400 && status < 500
+}
+
+const CODES: ReadonlyMap<number, ErrorCode> = new Map([
+  [401, 'INVALID_TOKEN'],
+  [403, 'FORBIDDEN'],
+  [404, 'NOT_FOUND'],
+  [405, 'METHOD_NOT_ALLOWED'],
+  [409, 'CONFLICT'],
+  [413, 'BODY_TOO_LARGE'],
+  [415, 'UNSUPPORTED_MEDIA_TYPE'],
+  [429, 'RATE_LIMITED'],
+])
+
+function codeFor({ statusCode, code }: FastifyError & { readonly statusCode: number }): ErrorCode {
+  // What the framework finds wrong with a body is not all that can be wrong with a request.
+  if (statusCode === 400 && code.startsWith('FST_ERR_CTP')) return 'INVALID_JSON'
+  return CODES.get(statusCode) ?? 'INVALID_REQUEST'
 }

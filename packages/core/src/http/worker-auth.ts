@@ -9,8 +9,14 @@ export interface WorkerTokens {
   readonly individual?: Readonly<Record<string, string>>
 }
 
-/** Checks that the sender may act as a worker; returns the worker's id. */
-export type WorkerAuth = (request: FastifyRequest, claimed: string | undefined) => string
+/**
+ * Checks that the sender may act as a worker; returns the worker's id. All places that name it (path,
+ * body, header) must name the same one.
+ */
+export type WorkerAuth = (
+  request: FastifyRequest,
+  ...claimed: readonly (string | undefined)[]
+) => string
 
 /** @throws ConfigError `CONFIG_INVALID` for empty or repeated tokens. */
 export function workerAuth({ shared, individual = {} }: WorkerTokens): WorkerAuth {
@@ -22,7 +28,7 @@ export function workerAuth({ shared, individual = {} }: WorkerTokens): WorkerAut
     const who = workerId === null ? 'The shared worker token' : `The token of worker '${workerId}'`
     throw new ConfigError('CONFIG_INVALID', { message: `${who} is empty or used twice.` })
   }
-  return (request, claimed) => {
+  return (request, ...claimed) => {
     const token = request.headers[HEADERS.workerToken]
     if (typeof token !== 'string') {
       throw new AuthError('MISSING_TOKEN', { message: 'Missing X-Worker-Token header' })
@@ -31,7 +37,8 @@ export function workerAuth({ shared, individual = {} }: WorkerTokens): WorkerAut
     if (owner === undefined) {
       throw new AuthError('INVALID_TOKEN', { message: 'Unauthorized: No valid token found' })
     }
-    return actingId(owner.workerId, claimed, headerId(request), individual)
+    const claims = [...claimed, headerId(request)].filter((id) => id !== undefined)
+    return actingId(owner.workerId, claims, individual)
   }
 }
 
@@ -42,17 +49,16 @@ function headerId(request: FastifyRequest): string | undefined {
 
 function actingId(
   owner: string | null,
-  claimed: string | undefined,
-  header: string | undefined,
+  claims: readonly string[],
   individual: Readonly<Record<string, string>>,
 ): string {
-  const id = claimed ?? header ?? owner
+  const [id = owner] = claims
   if (id === null) {
     const message = 'The worker does not say who it is: send worker_id, or the X-Worker-ID header.'
     throw new AuthError('WORKER_MISMATCH', { message })
   }
-  const isForeign = (owner !== null && owner !== id) || (header !== undefined && header !== id)
-  if (isForeign) throw mismatch(owner ?? header ?? '', id)
+  const other = owner !== null && owner !== id ? owner : claims.find((claim) => claim !== id)
+  if (other !== undefined) throw mismatch(other, id)
   if (owner === null && Object.hasOwn(individual, id)) {
     const message = `Worker '${id}' has a token of its own; the shared one is not valid for it.`
     throw new AuthError('WORKER_MISMATCH', { message })

@@ -52,8 +52,7 @@ export function workerRoutes(app: FastifyInstance, options: WorkerRoutesOptions)
     '/_worker/workers/:workerId',
     { config: { lenientBody: true } },
     async (request) => {
-      const workerId = auth(request, pathId(request))
-      if (idIn(request.body) !== undefined) auth(request, idIn(request.body))
+      const workerId = auth(request, pathId(request), idIn(request.body))
       const beat = normaliseHeartbeat(request.body)
       const { cancelTaskIds } = await engine.fleet.heartbeat(workerId, beat)
       if (beat.empty) return { status: 'ttl_refreshed' }
@@ -80,7 +79,8 @@ async function poll(
   const query = parsePollQuery(request.query)
   const signal = disconnectSignal(reply)
   const waitMs = Math.min(query.timeoutMs ?? pollTimeoutMs, pollTimeoutMs)
-  const tasks = await engine.dispatcher.poll({ workerId, waitMs, max: query.max, signal })
+  const { max, availableSkills } = query
+  const tasks = await engine.dispatcher.poll({ workerId, waitMs, max, availableSkills, signal })
   const [first] = tasks
   if (first === undefined) return reply.status(204).send()
   if (signal.aborted) {

@@ -1,6 +1,6 @@
 /** The whole orchestrator in one object, for a host program. */
 import { randomUUID } from 'node:crypto'
-import { BlueprintError } from '@avtomatika/protocol'
+import { BlueprintError, MAX_IDENTIFIER_LENGTH } from '@avtomatika/protocol'
 import {
   fastify,
   LogController,
@@ -12,6 +12,7 @@ import { pino, type Logger } from 'pino'
 import type { Blueprint } from '../blueprint/blueprint.ts'
 import { BlueprintRegistry } from '../blueprint/registry.ts'
 import { Engine } from '../engine/engine.ts'
+import { answerUnroutable } from '../http/error-handler.ts'
 import { BODY_LIMIT, httpPlugin } from '../http/plugin.ts'
 import { MemoryHistory, MemoryStorage } from '../memory/index.ts'
 import { systemClock } from '../ports/clock.ts'
@@ -30,6 +31,9 @@ export interface OrchestratorOptions {
   /** Default: a pino logger at level `info` on standard output. */
   readonly logger?: Logger
 }
+
+/** Fastify's default, 100, is less than an id may have; what is longer than any is told so by us. */
+const MAX_PARAM_LENGTH = 4 * MAX_IDENTIFIER_LENGTH
 
 /** Any blueprint, whatever its input. */
 export type AnyBlueprint = Pick<Blueprint, 'name' | 'check' | 'define'>
@@ -53,6 +57,7 @@ export class OrchestratorEngine {
   readonly #engine: Engine
   #plugin: FastifyPluginCallback | undefined
   #server: FastifyInstance | undefined
+  #started: Promise<string> | undefined
 
   /** @throws ConfigError `CONFIG_INVALID` listing what cannot be used. */
   constructor(options: OrchestratorOptions = {}) {
@@ -102,32 +107,25 @@ export class OrchestratorEngine {
         ready()
       })
       // Before the server waits for open requests: long polls must be sent home first.
-      app.addHook('preClose', () => this.#engine.stop())
+      app.addHook('preClose', () => this.#engine.stop(this.#config.shutdownTimeoutMs))
       routes(app, options, done)
     }
   }
 
-  /** Starts the loops and listens; resolves with the address, such as `http://127.0.0.1:8080`. */
-  async start(): Promise<string> {
-    const loggerInstance: FastifyBaseLogger = this.#log
-    const server = fastify({
-      loggerInstance,
-      bodyLimit: BODY_LIMIT,
-      // A line per request would cost more than many requests do.
-      logController: new LogController({ disableRequestLogging: true }),
-      forceCloseConnections: 'idle',
-      routerOptions: { ignoreTrailingSlash: true },
-    })
-    this.#server = server
-    await server.register(this.plugin)
-    const { host, port } = this.#config
-    return server.listen({ host, port })
+  /**
+   * Starts the loops and listens; resolves with the address, such as `http://127.0.0.1:8080`. A
+   * second call changes nothing. When it fails (the port is taken), nothing is left running.
+   */
+  start(): Promise<string> {
+    this.#started ??= this.#listen()
+    return this.#started
   }
 
   /** Answers what is in flight, lets handlers end, and stops listening. A second call changes nothing. */
   async stop(): Promise<void> {
     const server = this.#server
     this.#server = undefined
+    this.#started = undefined
     if (server === undefined) return
     const cut = setTimeout(() => {
       this.#log.warn({}, 'requests did not end in time; their connections are cut')
@@ -146,6 +144,28 @@ export class OrchestratorEngine {
     const signal = await untilSignalled(['SIGINT', 'SIGTERM'])
     this.#log.info({ signal }, 'stopping')
     await this.stop()
+  }
+
+  async #listen(): Promise<string> {
+    const loggerInstance: FastifyBaseLogger = this.#log
+    const server = fastify({
+      loggerInstance,
+      bodyLimit: BODY_LIMIT,
+      // A line per request would cost more than many requests do.
+      logController: new LogController({ disableRequestLogging: true }),
+      forceCloseConnections: 'idle',
+      frameworkErrors: answerUnroutable,
+      routerOptions: { ignoreTrailingSlash: true, maxParamLength: MAX_PARAM_LENGTH },
+    })
+    this.#server = server
+    try {
+      await server.register(this.plugin)
+      const { host, port } = this.#config
+      return await server.listen({ host, port })
+    } catch (error) {
+      await this.stop()
+      throw error
+    }
   }
 
   #routes(): FastifyPluginCallback {
