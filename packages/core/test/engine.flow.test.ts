@@ -226,6 +226,15 @@ describe('a wait for a change', () => {
     expect((await long).version).toBe(job.version)
   })
 
+  it('ends when its engine stops', async () => {
+    const world = new World()
+    const engine = world.engine(oneTask())
+    const job = await world.job(await create(engine, oneTask()))
+    const waiting = engine.readChangedJob(job, { waitMs: 60_000, signal: never })
+    await engine.stop()
+    expect((await waiting).version).toBe(job.version)
+  })
+
   it('sees within a second what another engine did', async () => {
     const world = new World()
     const [one, two] = [world.engine(oneTask()), world.engine(oneTask())]

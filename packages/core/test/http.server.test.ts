@@ -4,15 +4,21 @@ import { createServer, request } from 'node:http'
 import { connect } from 'node:net'
 import { pino } from 'pino'
 import { describe, expect, it, onTestFinished } from 'vitest'
-import { Blueprint, MemoryStorage, OrchestratorEngine, type OrchestratorConfig } from '../src/index.ts'
+import {
+  Blueprint,
+  MemoryStorage,
+  OrchestratorEngine,
+  type OrchestratorConfig,
+} from '../src/index.ts'
 import { oneTask, until } from './support/engine-world.ts'
 
 const CLIENT = { 'x-client-token': 'client-secret' }
 const WORKER = { 'x-worker-token': 'worker-secret' }
 
-/** Tells when a poll has come so far that it waits. */
-class PolledStorage extends MemoryStorage {
+/** Tells how far requests have come. */
+class WatchedStorage extends MemoryStorage {
   claims = 0
+  reads = 0
 
   override claimTasks(
     ...args: Parameters<MemoryStorage['claimTasks']>
@@ -20,11 +26,16 @@ class PolledStorage extends MemoryStorage {
     this.claims += 1
     return super.claimTasks(...args)
   }
+
+  override findJob(jobId: string): ReturnType<MemoryStorage['findJob']> {
+    this.reads += 1
+    return super.findJob(jobId)
+  }
 }
 
 interface Server {
   readonly engine: OrchestratorEngine
-  readonly storage: PolledStorage
+  readonly storage: WatchedStorage
   readonly url: string
   readonly call: (method: string, path: string, body?: object) => Promise<Response>
 }
@@ -33,7 +44,7 @@ async function serve(
   config: OrchestratorConfig = {},
   blueprint: Parameters<OrchestratorEngine['register']>[0] = oneTask(),
 ): Promise<Server> {
-  const storage = new PolledStorage()
+  const storage = new WatchedStorage()
   const engine = new OrchestratorEngine({
     storage,
     logger: pino({ level: 'silent' }),
@@ -98,10 +109,10 @@ describe('an orchestrator that stops', () => {
     const created = await server.call('POST', '/api/jobs', { blueprint: 'order', data: {} })
     const jobId = await jobOf(created)
     await server.call('GET', nextOf('w-1'))
-    const before = server.storage.claims
+    const { claims, reads } = server.storage
     const polled = server.call('GET', nextOf('w-1'))
     const held = server.call('GET', `/api/jobs/${jobId}?wait=60`)
-    await until(() => server.storage.claims > before)
+    await until(() => server.storage.claims > claims && server.storage.reads > reads)
     await server.engine.stop()
     expect((await polled).status).toBe(204)
     expect((await held).status).toBe(200)
@@ -110,10 +121,14 @@ describe('an orchestrator that stops', () => {
 
   it('does not wait for a handler that never ends', async () => {
     let began = false
-    const blueprint = new Blueprint('order').state('start', { start: true, end: true }, async () => {
-      began = true
-      await new Promise(() => undefined)
-    })
+    const blueprint = new Blueprint('order').state(
+      'start',
+      { start: true, end: true },
+      async () => {
+        began = true
+        await new Promise(() => undefined)
+      },
+    )
     const server = await serve({ shutdownTimeoutMs: 20 }, blueprint)
     await server.call('POST', '/api/jobs', { blueprint: 'order', data: {} })
     await until(() => began)
@@ -208,4 +223,3 @@ describe('the server', () => {
     expect(warnings).toEqual([])
   })
 })
-

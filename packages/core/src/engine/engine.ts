@@ -84,6 +84,7 @@ export class Engine {
   readonly #watcher: Watcher
   readonly #outbox: Outbox
   #stopHints: (() => void) | undefined
+  #isRunning = false
 
   constructor(options: EngineOptions) {
     const { storage, clock, ids, log, instanceId, settings, blueprints } = options
@@ -103,6 +104,7 @@ export class Engine {
 
   /** Starts the loops; a second call changes nothing. */
   start(): void {
+    this.#isRunning = true
     this.#stopHints ??= this.#parts.storage.onHint((hint) => {
       this.#follow(hint)
     })
@@ -113,11 +115,13 @@ export class Engine {
   }
 
   /**
-   * Sends waiting polls home, lets running handlers end and the outbox drain what it holds.
+   * Sends waiting polls and reads home, lets running handlers end and the outbox drain what it holds.
    * @param graceMs - how long handlers may take to end. Default: as long as it takes.
    */
   async stop(graceMs?: number): Promise<void> {
+    this.#isRunning = false
     this.dispatcher.stop()
+    this.#parts.writer.announceAll()
     await Promise.all([this.#executor.stop(graceMs), this.#watcher.stop()])
     await this.#outbox.stop()
     this.#stopHints?.()
@@ -175,7 +179,7 @@ export class Engine {
     let latest = job
     while (latest.wait !== null && latest.updatedAt <= (wait.changedAfter ?? Infinity)) {
       const left = until - this.#parts.clock.now()
-      if (left <= 0 || wait.signal.aborted || this.#stopHints === undefined) break
+      if (left <= 0 || wait.signal.aborted || !this.#isRunning) break
       await this.#changeOf(latest, Math.min(left, LOOK_AGAIN_MS), wait.signal)
       latest = await this.readJob(job.id)
     }

@@ -71,6 +71,11 @@ export class JobWriter {
     for (const listener of this.#watchers.get(jobId) ?? []) listener()
   }
 
+  /** Makes all local watchers look again. */
+  announceAll(): void {
+    for (const jobId of [...this.#watchers.keys()]) this.announce(jobId)
+  }
+
   #decide(job: Job | undefined, event: JobEvent): Decision {
     const decision = advance(job, event, this.#rules)
     if (this.#checkInvariants) assertChange(job, decision)

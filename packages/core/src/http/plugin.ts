@@ -36,7 +36,7 @@ export function httpPlugin(options: HttpOptions): FastifyPluginCallback {
   return (app, _opts, done) => {
     parseJsonBodies(app)
     app.setErrorHandler(answerError)
-    app.setNotFoundHandler(answerNotFound)
+    answerUnknownRoutes(app)
     app.addHook('onSend', (_request, reply, _payload, next) => {
       reply.header(HEADERS.protocolVersion, PROTOCOL_VERSION)
       next()
@@ -46,6 +46,16 @@ export function httpPlugin(options: HttpOptions): FastifyPluginCallback {
     workerRoutes(app, worker)
     clientRoutes(app, client, options.apiPrefix)
     done()
+  }
+}
+
+/** A host that mounts us at its root may answer unknown routes itself; then it goes on doing so. */
+function answerUnknownRoutes(app: FastifyInstance): void {
+  try {
+    app.setNotFoundHandler(answerNotFound)
+  } catch (error) {
+    if (app.prefix !== '') throw error
+    app.log.debug({ err: error }, 'unknown routes stay with the host')
   }
 }
 

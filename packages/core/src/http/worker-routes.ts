@@ -45,8 +45,11 @@ export function workerRoutes(app: FastifyInstance, options: WorkerRoutesOptions)
     const warning = protocolWarning(typeof spoken === 'string' ? spoken : undefined)
     return { status: 'registered', version: PROTOCOL_VERSION, warning }
   })
-  app.get<WorkerParams>('/_worker/workers/:workerId/tasks/next', (request, reply) =>
-    poll(request, reply, options),
+  app.get<WorkerParams>(
+    '/_worker/workers/:workerId/tasks/next',
+    // A HEAD request would take a task and throw it away with the body.
+    { exposeHeadRoute: false },
+    (request, reply) => poll(request, reply, options),
   )
   app.patch<WorkerParams>(
     '/_worker/workers/:workerId',

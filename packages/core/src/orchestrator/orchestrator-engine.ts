@@ -106,8 +106,17 @@ export class OrchestratorEngine {
         this.#engine.start()
         ready()
       })
+      let isClosing = false
       // Before the server waits for open requests: long polls must be sent home first.
-      app.addHook('preClose', () => this.#engine.stop(this.#config.shutdownTimeoutMs))
+      app.addHook('preClose', () => {
+        isClosing = true
+        return this.#engine.stop(this.#config.shutdownTimeoutMs)
+      })
+      // A connection that is kept alive after its last answer would keep the server from closing.
+      app.addHook('onSend', (_request, reply, _payload, next) => {
+        if (isClosing) reply.header('connection', 'close')
+        next()
+      })
       routes(app, options, done)
     }
   }
