@@ -1,4 +1,5 @@
 import { describe, expect, it } from 'vitest'
+import { Blueprint } from '../src/blueprint/blueprint.ts'
 import { scanHandler } from '../src/blueprint/scan.ts'
 
 const scan = (source: string): { targets: readonly string[]; hasUnseen: boolean } => {
@@ -35,12 +36,12 @@ describe('the scan of a handler sees', () => {
     expect(scan(source)).toEqual({ targets: ['a', 'b', 'c'], hasUnseen: false })
   })
 
-  it('transitions that are kept in a variable of the handler', () => {
+  it('that transitions kept in a variable are there, but not which', () => {
     const source = `({ actions }) => {
       const task = { type: 't', transitions: { success: 'a' } }
       actions.dispatchTask(task)
     }`
-    expect(scan(source)).toEqual({ targets: ['a'], hasUnseen: false })
+    expect(scan(source)).toEqual({ targets: [], hasUnseen: true })
   })
 
   it('each target once, in order of appearance', () => {
@@ -77,5 +78,18 @@ describe('the scan of a handler says that there is more than it sees', () => {
   it('for a function whose source is not there', () => {
     expect(scan(String(parseInt))).toEqual({ targets: [], hasUnseen: true })
     expect(scan(String((() => 1).bind(null)))).toEqual({ targets: [], hasUnseen: true })
+  })
+})
+
+describe('what only looks like an action', () => {
+  it('is not read: a key of params, and a method of another object', () => {
+    const blueprint = new Blueprint('lookalike')
+      .state('start', { start: true }, ({ actions }) => {
+        const page = { goTo: (place: string) => place }
+        const params = { transitions: { a: 'nowhere' }, seen: page.goTo('elsewhere') }
+        actions.dispatchTask({ type: 'x', params, transitions: { success: 'done' } })
+      })
+      .state('done', { end: true })
+    expect(blueprint.check()).toEqual([])
   })
 })

@@ -129,6 +129,21 @@ describe('bad input from clients', () => {
     expect(reply.json()).toMatchObject({ error })
   })
 
+  it('credentials are checked before the body is read', async () => {
+    await using server = await testServer()
+    const huge = JSON.stringify({ text: 'x'.repeat(10 * 1024 * 1024) })
+    for (const body of ['{"a":', huge]) {
+      const asClient = await server.send({
+        ...CREATE,
+        headers: { 'x-client-token': 'wrong' },
+        body,
+      })
+      const url = '/_worker/tasks/result'
+      const asWorker = await server.send({ method: 'POST', url, body })
+      expect([asClient.statusCode, asWorker.statusCode]).toEqual([401, 401])
+    }
+  })
+
   it("another client's job is as good as none (D-54)", async () => {
     await using server = await testServer()
     const jobId = await server.createJob()

@@ -57,6 +57,9 @@ interface AnyDispatch extends DispatchOptions {
 /** Resolves a state's name, or throws an error that names the blueprint and its states. */
 export type ResolveState = (state: string) => Target
 
+/** As long as the name of a skill may be; no worker could offer a longer one. */
+const MAX_TYPE_LENGTH = 128
+
 /** Holds what one handler run decided. */
 export class ActionCollector {
   #action: { readonly name: string; readonly action: Action } | undefined
@@ -105,6 +108,10 @@ export class ActionCollector {
 
   #dispatch(options: AnyDispatch): Action {
     const type = typeof options.type === 'string' ? options.type : options.type.name
+    if (type === '' || type.length > MAX_TYPE_LENGTH) {
+      const message = `dispatchTask: type must have 1 to ${String(MAX_TYPE_LENGTH)} characters.`
+      throw new InputError('INVALID_INPUT', { message })
+    }
     const params = checkedParams(options)
     const { skillVersion } = options
     const task: TaskSpec = {

@@ -61,10 +61,10 @@ export class Blueprint<Schema extends ZodType = never> {
     if (!isIdentifier(name))
       throw this.#invalid(['its name may have letters, digits, _ and - only'])
     const { version, endpoint } = options
-    if (version !== undefined && !/^[\w.-]+$/.test(version)) {
+    if (version !== undefined && !/^\w[\w.-]*$/.test(version)) {
       throw this.#invalid([`its version '${version}' must be one path segment, for example 'v1'`])
     }
-    if (endpoint !== undefined && !/^\/?[\w.~-]+(\/[\w.~-]+)*$/.test(endpoint)) {
+    if (endpoint !== undefined && !/^\/?\w[\w.~-]*(\/\w[\w.~-]*)*$/.test(endpoint)) {
       throw this.#invalid([
         `its endpoint '${endpoint}' must be a plain path, for example '/jobs/x'`,
       ])

@@ -20,7 +20,7 @@ export interface StateDefinition {
 export interface BlueprintDefinition {
   readonly name: string
   readonly version: string | null
-  /** Path of the create route, with a leading slash; `null` if clients cannot create jobs of it. */
+  /** Path of the create route, with a leading slash; `null`: clients create jobs by name. */
   readonly endpoint: string | null
   readonly input: ZodType | null
   readonly dataStores: Readonly<Record<string, unknown>>

@@ -29,10 +29,9 @@ export function scanHandler(source: string): ScanResult {
   const found = new Found()
   simple(root, {
     CallExpression: (node) => {
-      if (TRANSITION_CALLS.has(calleeName(node))) found.add(node.arguments[0])
-    },
-    Property: (node) => {
-      if (propertyName(node) === 'transitions') found.addValuesOf(node.value)
+      const action = actionName(node)
+      if (TRANSITION_CALLS.has(action)) found.add(node.arguments[0])
+      if (action === 'dispatchTask') found.addTransitionsOf(node.arguments[0])
     },
   })
   return found
@@ -56,7 +55,16 @@ class Found implements ScanResult {
     }
   }
 
-  addValuesOf(node: AnyNode): void {
+  /** Only the options' own key: `params` may hold a key of the same name. */
+  addTransitionsOf(options: AnyNode | undefined): void {
+    const properties = options?.type === 'ObjectExpression' ? options.properties : []
+    const own = properties.filter((property) => property.type === 'Property')
+    const transitions = own.find((property) => propertyName(property) === 'transitions')
+    if (transitions === undefined) this.hasUnseen = true
+    else this.#addValuesOf(transitions.value)
+  }
+
+  #addValuesOf(node: AnyNode): void {
     if (node.type !== 'ObjectExpression') {
       this.hasUnseen = true
       return
@@ -80,10 +88,17 @@ function parseFunction(source: string): AnyNode | undefined {
   return undefined
 }
 
-function calleeName({ callee }: CallExpression): string {
+/** The name of the action that is called: `goTo(…)`, `actions.goTo(…)` or `context.actions.goTo(…)`. */
+function actionName({ callee }: CallExpression): string {
   if (callee.type === 'Identifier') return callee.name
-  const isMember = callee.type === 'MemberExpression' && callee.property.type === 'Identifier'
-  return isMember && callee.property.type === 'Identifier' ? callee.property.name : ''
+  if (callee.type !== 'MemberExpression' || callee.property.type !== 'Identifier') return ''
+  return isActions(callee.object) ? callee.property.name : ''
+}
+
+function isActions(node: AnyNode): boolean {
+  if (node.type === 'Identifier') return node.name === 'actions'
+  const isMember = node.type === 'MemberExpression' && node.property.type === 'Identifier'
+  return isMember && node.property.type === 'Identifier' && node.property.name === 'actions'
 }
 
 function propertyName({ key }: Property | AssignmentProperty): string {

@@ -5,6 +5,7 @@ import {
   describeIssues,
   InputError,
   NotFoundError,
+  UnavailableError,
   type JsonObject,
   type Result,
 } from '@avtomatika/protocol'
@@ -155,7 +156,9 @@ export class Engine {
     const idempotency = this.#idempotency(request, at)
     const outcome = await writer.create(event, idempotency)
     if (outcome.kind === 'duplicate') return sameJob(outcome, idempotency?.fingerprint)
-    return { jobId: id }
+    if (outcome.kind === 'committed') return { jobId: id }
+    const message = `The id ${id} is taken by another job; create the job again.`
+    throw new UnavailableError('STORAGE_UNAVAILABLE', { message })
   }
 
   /**

@@ -111,13 +111,12 @@ async function create(
   return reply.status(202).send({ status: 'accepted', job_id: jobId })
 }
 
-/** The generic form, `{ "blueprint": "…", "initial_data": {…} }`: for blueprints without an endpoint of their own as well. */
+/** `{ "blueprint": "…", "initial_data": {…} }`: also for blueprints without an endpoint. */
 async function createByName(
   request: FastifyRequest,
   reply: FastifyReply,
   options: ClientRoutesOptions,
 ): Promise<FastifyReply> {
-  options.auth(request)
   const body = request.body
   if (!isJsonObject(body)) throw new InputError('INVALID_JSON', { message: 'Invalid JSON body' })
   const { blueprint: name, ...rest } = body

@@ -1,6 +1,6 @@
 /** The whole HTTP surface as one Fastify plugin: a host mounts it under any prefix. */
 import { HEADERS, PROTOCOL_VERSION } from '@avtomatika/protocol'
-import type { FastifyInstance, FastifyPluginCallback } from 'fastify'
+import type { FastifyInstance, FastifyPluginCallback, FastifyRequest } from 'fastify'
 import type { BlueprintRegistry } from '../blueprint/registry.ts'
 import type { Engine } from '../engine/engine.ts'
 import { parseJsonBodies } from './body-parser.ts'
@@ -43,10 +43,21 @@ export function httpPlugin(options: HttpOptions): FastifyPluginCallback {
     })
     app.get('/_public/status', () => ({ status: 'ok' }))
     quarantineRoute(app, client)
-    workerRoutes(app, worker)
+    app.register((scope, _scopeOptions, ready) => {
+      checkFirst(scope, worker.auth.checkToken)
+      workerRoutes(scope, worker)
+      ready()
+    })
     clientRoutes(app, client, options.apiPrefix)
     done()
   }
+}
+
+/** Before the body is read: nobody without a token can make us take in 10 MiB. */
+function checkFirst(scope: FastifyInstance, check: (request: FastifyRequest) => unknown): void {
+  scope.addHook('onRequest', async (request) => {
+    check(request)
+  })
 }
 
 /** A host that mounts us at its root may answer unknown routes itself; then it goes on doing so. */
@@ -67,6 +78,7 @@ function clientRoutes(app: FastifyInstance, options: ClientRoutesOptions, prefix
     const mount = version === null ? prefix : `${prefix}/${version}`
     app.register(
       (scope, _opts, done) => {
+        checkFirst(scope, options.auth)
         commonClientRoutes(scope, options)
         for (const blueprint of blueprints) {
           if (blueprint.version === version) createRoute(scope, blueprint, options)

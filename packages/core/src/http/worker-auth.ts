@@ -9,18 +9,24 @@ export interface WorkerTokens {
   readonly individual?: Readonly<Record<string, string>>
 }
 
-/**
- * Checks that the sender may act as a worker; returns the worker's id. All places that name it (path,
- * body, header) must name the same one.
- */
-export type WorkerAuth = (
-  request: FastifyRequest,
-  ...claimed: readonly (string | undefined)[]
-) => string
+export interface WorkerAuth {
+  /** Checks the token alone: before a body is read, it is not known who the sender says it is. */
+  readonly checkToken: (request: FastifyRequest) => void
+  /**
+   * Checks that the sender may act as a worker; returns the worker's id. All places that name it
+   * (path, body, header) must name the same one.
+   */
+  readonly actAs: (request: FastifyRequest, ...claimed: readonly (string | undefined)[]) => string
+}
+
+interface TokenOwner {
+  /** `null` for the shared token. */
+  readonly workerId: string | null
+}
 
 /** @throws ConfigError `CONFIG_INVALID` for empty or repeated tokens. */
 export function workerAuth({ shared, individual = {} }: WorkerTokens): WorkerAuth {
-  const owners = new TokenMap<{ readonly workerId: string | null }>()
+  const owners = new TokenMap<TokenOwner>()
   const known: [string, string | null][] = Object.entries(individual).map(([id, t]) => [t, id])
   if (shared !== undefined) known.push([shared, null])
   for (const [token, workerId] of known) {
@@ -28,18 +34,24 @@ export function workerAuth({ shared, individual = {} }: WorkerTokens): WorkerAut
     const who = workerId === null ? 'The shared worker token' : `The token of worker '${workerId}'`
     throw new ConfigError('CONFIG_INVALID', { message: `${who} is empty or used twice.` })
   }
-  return (request, ...claimed) => {
-    const token = request.headers[HEADERS.workerToken]
-    if (typeof token !== 'string') {
-      throw new AuthError('MISSING_TOKEN', { message: 'Missing X-Worker-Token header' })
-    }
-    const owner = owners.find(token)
-    if (owner === undefined) {
-      throw new AuthError('INVALID_TOKEN', { message: 'Unauthorized: No valid token found' })
-    }
-    const claims = [...claimed, headerId(request)].filter((id) => id !== undefined)
-    return actingId(owner.workerId, claims, individual)
+  return {
+    checkToken: (request) => void ownerOf(request, owners),
+    actAs: (request, ...claimed) => {
+      const { workerId } = ownerOf(request, owners)
+      const claims = [...claimed, headerId(request)].filter((id) => id !== undefined)
+      return actingId(workerId, claims, individual)
+    },
   }
+}
+
+function ownerOf(request: FastifyRequest, owners: TokenMap<TokenOwner>): TokenOwner {
+  const token = request.headers[HEADERS.workerToken]
+  if (typeof token !== 'string') {
+    throw new AuthError('MISSING_TOKEN', { message: 'Missing X-Worker-Token header' })
+  }
+  const owner = owners.find(token)
+  if (owner !== undefined) return owner
+  throw new AuthError('INVALID_TOKEN', { message: 'Unauthorized: No valid token found' })
 }
 
 function headerId(request: FastifyRequest): string | undefined {

@@ -38,7 +38,7 @@ interface WorkerParams {
 export function workerRoutes(app: FastifyInstance, options: WorkerRoutesOptions): void {
   const { engine, auth } = options
   app.post('/_worker/workers/register', async (request) => {
-    auth(request, idIn(request.body))
+    auth.actAs(request, idIn(request.body))
     const worker = await engine.fleet.register(normaliseRegistration(request.body))
     request.log.info({ workerId: worker.workerId, skills: worker.skills }, 'worker registered')
     const spoken = request.headers[HEADERS.protocolVersion]
@@ -55,7 +55,7 @@ export function workerRoutes(app: FastifyInstance, options: WorkerRoutesOptions)
     '/_worker/workers/:workerId',
     { config: { lenientBody: true } },
     async (request) => {
-      const workerId = auth(request, pathId(request), idIn(request.body))
+      const workerId = auth.actAs(request, pathId(request), idIn(request.body))
       const beat = normaliseHeartbeat(request.body)
       const { cancelTaskIds } = await engine.fleet.heartbeat(workerId, beat)
       if (beat.empty) return { status: 'ttl_refreshed' }
@@ -63,12 +63,12 @@ export function workerRoutes(app: FastifyInstance, options: WorkerRoutesOptions)
     },
   )
   app.post('/_worker/tasks/result', async (request) => {
-    const workerId = auth(request, idIn(request.body))
+    const workerId = auth.actAs(request, idIn(request.body))
     const result = normaliseResult(request.body)
     return acknowledgement(await engine.reportResult(workerId, result))
   })
   app.post('/_worker/events', async (request) => {
-    const workerId = auth(request, idIn(request.body))
+    const workerId = auth.actAs(request, idIn(request.body))
     return event(request.body, workerId, options)
   })
 }
@@ -78,7 +78,7 @@ async function poll(
   reply: FastifyReply,
   { engine, auth, pollTimeoutMs, now }: WorkerRoutesOptions,
 ): Promise<FastifyReply> {
-  const workerId = auth(request, pathId(request))
+  const workerId = auth.actAs(request, pathId(request))
   const query = parsePollQuery(request.query)
   const signal = disconnectSignal(reply)
   const waitMs = Math.min(query.timeoutMs ?? pollTimeoutMs, pollTimeoutMs)
