@@ -44,7 +44,7 @@ export interface CreatedJob {
  *
  * @example
  * ```ts
- * await using client = new AvtomatikaClient({ url: 'http://localhost:8080', token: 'secret' })
+ * const client = new AvtomatikaClient({ url: 'http://localhost:8080', token: 'secret' })
  * const job = await client.run<{ total: number }>('/jobs/orders', { items: [1, 2] })
  * console.log(resultOf(job).total)
  * ```
