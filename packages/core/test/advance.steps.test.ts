@@ -166,6 +166,17 @@ describe('a handler that dispatches a task', () => {
   )
 })
 
+describe("the job's own dispatch timeout", () => {
+  it('is met once a worker was found: later tasks and retries do not fail for it (D-27)', () => {
+    const job = { ...readyJob({ dispatchTimeoutMs: 500 }), lastWorkerId: 'worker-1' }
+    const next = after(
+      job,
+      stepSucceeded('j-s1', dispatch({ dispatchTimeoutMs: null }), T0 + 1_000),
+    )
+    expect(next.wait).toMatchObject({ phase: { kind: 'offered', dispatchDeadlineAt: null } })
+  })
+})
+
 describe('a handler that throws', () => {
   it('runs again after a pause, as a new step (D-28)', () => {
     const { job, effects } = change(readyJob(), stepFailed('j-s1'))

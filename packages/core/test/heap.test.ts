@@ -8,6 +8,21 @@ interface Item {
 }
 
 describe('Heap', () => {
+  it('compares as often as it is deep, not as often as it is large (D-48)', () => {
+    let comparisons = 0
+    const heap = new Heap<Item>((a, b) => {
+      comparisons += 1
+      return a.rank < b.rank
+    })
+    const items = Array.from({ length: 2 ** 15 }, (_, n) => ({ rank: (n * 7_919) % 32_768 }))
+    for (const item of items) heap.add(item)
+    comparisons = 0
+    for (const item of items.slice(0, 100)) heap.remove(item)
+    for (let n = 0; n < 100; n += 1) heap.shift()
+    // Two comparisons on each of 15 levels on the way down, one on the way up.
+    expect(comparisons).toBeLessThanOrEqual(200 * 3 * 15)
+  })
+
   it('gives what is in it in order, whatever was taken out before', () => {
     const plans = fc.array(
       fc.record({ rank: fc.integer({ min: 0, max: 50 }), taken: fc.boolean() }),

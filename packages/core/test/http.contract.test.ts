@@ -309,12 +309,10 @@ describe('workers of every generation', () => {
   it('wait for a task and get it the moment it is offered', async () => {
     await using server = await testServer()
     await server.register('w1')
+    // It would look by itself only after 5 s, and by then it has gone home empty.
     const waiting = server.poll('w1', '?timeout=2')
-    const begin = performance.now()
     const jobId = await server.createJob()
     expect((await waiting).json<Task>().job_id).toBe(jobId)
-    // Well before the poll would look by itself.
-    expect(performance.now() - begin).toBeLessThan(1_000)
   })
 
   it('report progress from 0 to 1', async () => {

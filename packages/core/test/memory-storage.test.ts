@@ -127,41 +127,4 @@ describe('bounds', () => {
     const kept = await Promise.all(ids.map((id) => storage.findJob(id)))
     expect(kept.map((job) => job?.id)).toEqual(['live', 'stuck', undefined, 'b', 'c'])
   })
-
-  it('take no more time for a claim when a hundred times more is waiting (D-48)', async () => {
-    const few = await costOfClaims(500)
-    const many = await costOfClaims(50_000)
-    // A scan would make it 100 times; the margin is for a busy machine.
-    expect(many).toBeLessThan(few * 20 + 5)
-  })
 })
-
-/** Milliseconds for 200 claims of everything there is to claim, with `count` jobs waiting. */
-async function costOfClaims(count: number): Promise<number> {
-  const storage = new MemoryStorage()
-  const entries = Array.from({ length: count }, (_, n) => {
-    const id = `job-${String(n)}`
-    return creation(aJob({ id }), [
-      { kind: 'run_step', stepId: id },
-      { kind: 'offer_task', task: aTask({ taskId: id, jobId: id, priority: n % 7 }) },
-      { kind: 'set_deadline', key: 'wait', at: T0 + (n % 13) },
-    ])
-  })
-  await storage.commit(entries)
-  const one = { now: T0 + 20, leaseMs: 1_000, limit: 1 }
-  const startedAt = performance.now()
-  for (let n = 0; n < 200; n += 1) {
-    await storage.claimSteps({ ...one, holder: 'a' })
-    await storage.claimTasks({
-      ...one,
-      workerId: `w-${String(n)}`,
-      classIds: ['resize'],
-      capacity: 9,
-    })
-    await storage.claimDueDeadlines(one)
-    await storage.claimLostTasks(one)
-    await storage.nextDueAt()
-    await storage.countOfferedTasks()
-  }
-  return performance.now() - startedAt
-}

@@ -139,7 +139,8 @@ const STATUS_CODES: ReadonlyMap<number, ErrorCode> = new Map([
   [504, 'UNAVAILABLE'],
 ])
 
-function codeForStatus(status: number): ErrorCode {
+/** The code that says most about an HTTP status for which nothing better is known. */
+export function codeForStatus(status: number): ErrorCode {
   const code = STATUS_CODES.get(status)
   if (code !== undefined) return code
   if (status >= 400 && status < 500) return 'INVALID_REQUEST'

@@ -36,6 +36,7 @@ export {
 } from './error.ts'
 export type { AvtomatikaErrorOptions, RetryableErrorOptions } from './error.ts'
 export {
+  codeForStatus,
   createError,
   errorBodySchema,
   errorFromBody,

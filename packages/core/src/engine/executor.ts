@@ -119,8 +119,8 @@ export class Executor {
       return { kind: 'step_succeeded', at, stepId, action: outcome.action }
     }
     const { error, then } = outcome
-    const ids_ = { jobId: job.id, blueprint: job.blueprint.name, state: job.state }
-    this.#parts.log.warn({ ...ids_, error }, `the handler of '${job.state}' failed`)
+    const where = { jobId: job.id, blueprint: job.blueprint.name, state: job.state }
+    this.#parts.log.warn({ ...where, error }, `the handler of '${job.state}' failed`)
     return { kind: 'step_failed', at, stepId, error, then, chance: ids.chance() }
   }
 

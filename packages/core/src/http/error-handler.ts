@@ -1,6 +1,7 @@
 /** Every error leaves as JSON with `error` (for people) and `code` (for programs). */
 import {
   AvtomatikaError,
+  codeForStatus,
   createError,
   errorStatus,
   HEADERS,
@@ -66,19 +67,8 @@ function isCallers(error: FastifyError): error is FastifyError & { readonly stat
   return !AvtomatikaError.is(error) && status !== undefined && status >= 400 && status < 500
 }
 
-const CODES: ReadonlyMap<number, ErrorCode> = new Map([
-  [401, 'INVALID_TOKEN'],
-  [403, 'FORBIDDEN'],
-  [404, 'NOT_FOUND'],
-  [405, 'METHOD_NOT_ALLOWED'],
-  [409, 'CONFLICT'],
-  [413, 'BODY_TOO_LARGE'],
-  [415, 'UNSUPPORTED_MEDIA_TYPE'],
-  [429, 'RATE_LIMITED'],
-])
-
 function codeFor({ statusCode, code }: FastifyError & { readonly statusCode: number }): ErrorCode {
   // What the framework finds wrong with a body is not all that can be wrong with a request.
   if (statusCode === 400 && code.startsWith('FST_ERR_CTP')) return 'INVALID_JSON'
-  return CODES.get(statusCode) ?? 'INVALID_REQUEST'
+  return codeForStatus(statusCode)
 }

@@ -121,7 +121,7 @@ export interface Job {
   readonly createdAt: EpochMs
   readonly updatedAt: EpochMs
   readonly finishedAt: EpochMs | null
-  /** Limits that the creator set for every task of the job, counted from `createdAt`. */
+  /** Limits that the creator set, from `createdAt`: for the first pick-up, and for every result. */
   readonly dispatchTimeoutMs: number | null
   readonly resultTimeoutMs: number | null
   /** Counts steps and tasks, so that each has an id of its own. */

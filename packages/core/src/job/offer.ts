@@ -30,8 +30,12 @@ type WaitBase = Pick<TaskWait, 'spec' | 'transitions' | 'dispatchedAt' | 'result
 function offer({ job, at, effects }: Draft, base: WaitBase, attempt: number): void {
   const { spec, resultDeadlineAt } = base
   const id = `task-${job.id}-${String(job.sequence)}-${String(attempt)}`
+  // The job's own limit is for a worker to be found at all; once one was, a retry or a later task
+  // must not fail for it (D-27).
+  const firstPickupBy =
+    job.lastWorkerId === null ? after(job.createdAt, job.dispatchTimeoutMs) : null
   const dispatchDeadlineAt = earliest(
-    earliest(after(at, spec.dispatchTimeoutMs), after(job.createdAt, job.dispatchTimeoutMs)),
+    earliest(after(at, spec.dispatchTimeoutMs), firstPickupBy),
     resultDeadlineAt,
   )
   job.wait = {
