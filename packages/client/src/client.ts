@@ -1,21 +1,32 @@
-import {
-  clientPaths,
-  HEADERS,
-  InputError,
-  isIdentifier,
-  jobAcceptedSchema,
-  parseReply,
-  PATHS,
-} from '@avtomatika/protocol'
+import { clientPaths, HEADERS, jobAcceptedSchema, parseReply, PATHS } from '@avtomatika/protocol'
 import type { ClientPaths } from '@avtomatika/protocol'
 
+import { approveBody, checkApproved } from './approve.ts'
+import type { ApproveOptions } from './approve.ts'
 import { checkEndpoint, checkIdempotencyKey, createJobBody } from './create-job.ts'
 import type { CreateJobOptions } from './create-job.ts'
+import { graphCall } from './graph.ts'
+import type { GraphOptions } from './graph.ts'
 import { readJob } from './job.ts'
 import type { Job } from './job.ts'
+import { checkBlueprintName, checkJobId } from './names.ts'
 import { resolveClientOptions } from './options.ts'
 import type { ClientOptions, ResolvedClientOptions } from './options.ts'
+import {
+  checkDiscarded,
+  checkRetried,
+  discardManyBody,
+  quarantineQuery,
+  readOutcomes,
+  readQuarantine,
+  retryBody,
+  retryManyBody,
+} from './quarantine.ts'
+import type { QuarantineOptions, QuarantineOutcome, RetryOptions } from './quarantine.ts'
+import { readSentEvent, sendEventBody } from './send-event.ts'
+import type { SendEventOptions, SentEvent } from './send-event.ts'
 import { Transport } from './transport.ts'
+import type { Call } from './transport.ts'
 import { checkWaitOptions, waitForJob } from './wait-for-job.ts'
 import type { Hold, WaitOptions } from './wait-for-job.ts'
 import { readJobIds, readWorkers } from './worker-info.ts'
@@ -36,11 +47,13 @@ export interface CreatedJob {
 }
 
 /**
- * Creates, follows and cancels jobs of one orchestrator.
+ * Creates, follows and steers jobs of one orchestrator.
  *
  * Every call throws `ConnectionError` `CONNECTION_FAILED` when no try was answered, `AuthError`
  * when the token is refused, `LimitError` or `UnavailableError` (with `retryAfterMs`) when the
- * server has to be left alone for a while, and the signal's reason when it is aborted.
+ * server has to be left alone for a while, and the signal's reason when it is aborted. Every call
+ * about a job throws `NotFoundError` `JOB_NOT_FOUND` (`NOT_FOUND` from older servers) when its id is
+ * unknown, or it belongs to another client.
  *
  * @example
  * ```ts
@@ -77,9 +90,7 @@ export class AvtomatikaClient {
     options: CreateJobOptions = {},
   ): Promise<CreatedJob> {
     const key = checkIdempotencyKey(options.idempotencyKey ?? this.#options.newId())
-    const answer = await this.#transport.request({
-      method: 'POST',
-      path: this.#paths.createJob(checkEndpoint(endpoint)),
+    const answer = await this.#post(this.#paths.createJob(checkEndpoint(endpoint)), {
       body: createJobBody(initialData, options),
       headers: { [HEADERS.idempotencyKey]: key },
       signal: options.signal,
@@ -141,20 +152,112 @@ export class AvtomatikaClient {
    * by itself, or through an earlier try of this call whose answer was lost.
    */
   async cancelJob(jobId: string, options: CallOptions = {}): Promise<void> {
-    const path = this.#paths.cancelJob(checkJobId(jobId))
-    await this.#transport.request({ method: 'POST', path, signal: options.signal })
+    await this.#post(this.#paths.cancelJob(checkJobId(jobId)), { signal: options.signal })
+  }
+
+  /**
+   * Sends a job an event. A job that does not wait for it yet keeps it until it does.
+   *
+   * @throws {@link ConflictError} `JOB_ENDED`.
+   * @throws {@link LimitError} `DATA_TOO_LARGE`; `EVENTS_FULL` when the job keeps as many events as
+   * it may that nothing has waited for yet.
+   */
+  async sendEvent(jobId: string, event: SendEventOptions): Promise<SentEvent> {
+    const path = this.#paths.jobEvents(checkJobId(jobId))
+    const body = sendEventBody(event, event.eventId ?? this.#options.newId())
+    return readSentEvent(await this.#post(path, { body, signal: event.signal }))
+  }
+
+  /**
+   * Decides a job that waits for a person. A decision whose answer was lost is not sent again: the
+   * job may by then wait for another one. Look at the job before you repeat it.
+   *
+   * @throws {@link InputError} `DECISION_INVALID`: not one of `job.approval.decisions`.
+   * @throws {@link ConflictError} `NOT_APPROVABLE`: the job does not wait for a person.
+   */
+  async approve(jobId: string, approval: ApproveOptions): Promise<void> {
+    const path = PATHS.approval(checkJobId(jobId))
+    const body = approveBody(approval)
+    checkApproved(await this.#post(path, { body, isOnce: true, signal: approval.signal }))
+  }
+
+  /** Quarantined jobs with their errors, newest first. Older servers have only {@link listQuarantined}. */
+  async quarantined(options: QuarantineOptions = {}): Promise<readonly Job[]> {
+    const path = `${this.#paths.quarantine}${quarantineQuery(options)}`
+    return readQuarantine(await this.#get(path, options))
+  }
+
+  /**
+   * Lets a quarantined job go on from the step that failed. Not sent again when the answer was lost:
+   * the job may have failed again since.
+   *
+   * @throws {@link ConflictError} `NOT_QUARANTINED`.
+   */
+  async retry(jobId: string, options: RetryOptions = {}): Promise<void> {
+    const path = this.#paths.retryJob(checkJobId(jobId))
+    const call = { body: retryBody(options), isOnce: true, signal: options.signal }
+    checkRetried(await this.#post(path, call))
+  }
+
+  /**
+   * Gives a quarantined job up: it ends as `failed`.
+   *
+   * @throws {@link ConflictError} `NOT_QUARANTINED`; also when an earlier try of this call
+   * discarded it and the answer was lost.
+   */
+  async discard(jobId: string, options: CallOptions = {}): Promise<void> {
+    const path = this.#paths.discardJob(checkJobId(jobId))
+    checkDiscarded(await this.#post(path, { signal: options.signal }))
+  }
+
+  /**
+   * {@link retry} for up to 1000 jobs; one that cannot be retried has its `error` in the answer.
+   *
+   * @throws {@link InputError} `INVALID_REQUEST` before anything is sent: no ids, too many, or one
+   * that cannot be an id.
+   */
+  async retryMany(
+    ids: readonly string[],
+    options: RetryOptions = {},
+  ): Promise<readonly QuarantineOutcome[]> {
+    const call = { body: retryManyBody(ids, options), isOnce: true, signal: options.signal }
+    return readOutcomes(await this.#post(this.#paths.retryQuarantined, call))
+  }
+
+  /**
+   * {@link discard} for up to 1000 jobs; throws and answers as {@link retryMany} does. Those that an
+   * earlier try of this call discarded have the error `NOT_QUARANTINED`.
+   */
+  async discardMany(
+    ids: readonly string[],
+    options: CallOptions = {},
+  ): Promise<readonly QuarantineOutcome[]> {
+    const call = { body: discardManyBody(ids), signal: options.signal }
+    return readOutcomes(await this.#post(this.#paths.discardQuarantined, call))
+  }
+
+  /** The graph of a job's blueprint with the state it is in marked, as text of the format. */
+  async jobGraph(jobId: string, options: GraphOptions = {}): Promise<string> {
+    return this.#graph(this.#paths.jobGraph(checkJobId(jobId)), options)
+  }
+
+  /**
+   * The graph of a blueprint, as text of the format.
+   *
+   * @throws {@link NotFoundError} `BLUEPRINT_NOT_FOUND`.
+   */
+  async blueprintGraph(name: string, options: GraphOptions = {}): Promise<string> {
+    return this.#graph(this.#paths.blueprintGraph(checkBlueprintName(name)), options)
   }
 
   /** All workers the orchestrator knows. */
   async listWorkers(options: CallOptions = {}): Promise<readonly WorkerInfo[]> {
-    const call = { method: 'GET', path: this.#paths.workers, signal: options.signal } as const
-    return readWorkers(await this.#transport.request(call))
+    return readWorkers(await this.#get(this.#paths.workers, options))
   }
 
   /** Ids of the jobs that need a person: their retries are used up, or their error is permanent. */
   async listQuarantined(options: CallOptions = {}): Promise<readonly string[]> {
-    const call = { method: 'GET', path: PATHS.quarantined, signal: options.signal } as const
-    return readJobIds(await this.#transport.request(call))
+    return readJobIds(await this.#get(PATHS.quarantined, options))
   }
 
   /**
@@ -170,6 +273,18 @@ export class AvtomatikaClient {
     return this.close()
   }
 
+  #get(path: string, { signal }: CallOptions): Promise<unknown> {
+    return this.#transport.request({ method: 'GET', path, signal })
+  }
+
+  #post(path: string, call: Omit<Call, 'method' | 'path'>): Promise<unknown> {
+    return this.#transport.request({ method: 'POST', path, ...call })
+  }
+
+  async #graph(path: string, options: GraphOptions): Promise<string> {
+    return String(await this.#transport.request(graphCall(path, options)))
+  }
+
   async #look<Result>(
     jobId: string,
     { seconds, changedAfter }: Hold,
@@ -181,12 +296,4 @@ export class AvtomatikaClient {
     const call = { method: 'GET', path, heldMs: seconds * 1000, signal } as const
     return readJob<Result>(await this.#transport.request(call))
   }
-}
-
-function checkJobId(jobId: string): string {
-  if (isIdentifier(jobId)) return jobId
-  throw new InputError('INVALID_REQUEST', {
-    message: 'jobId must be the id of a job: 1 to 128 letters, digits, "_" or "-".',
-    details: { field: 'jobId' },
-  })
 }

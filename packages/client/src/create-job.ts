@@ -1,6 +1,7 @@
-import { createJobEnvelopeSchema, InputError, parseRequest } from '@avtomatika/protocol'
+import { createJobEnvelopeSchema, InputError } from '@avtomatika/protocol'
 
 import { isHeaderValue } from './header-value.ts'
+import { toJsonBody } from './json-body.ts'
 
 /** How a job is to be run. */
 export interface CreateJobOptions {
@@ -15,6 +16,8 @@ export interface CreateJobOptions {
   readonly dispatchTimeoutMs?: number | undefined
   /** Until a task's result must be there, in ms. Default: the blueprint's or the server's. */
   readonly resultTimeoutMs?: number | undefined
+  /** From its creation until the job must have ended, in ms; then it fails. Default: no limit. */
+  readonly jobTimeoutMs?: number | undefined
   /** Kept with the job as it is. */
   readonly metadata?: Readonly<Record<string, unknown>> | undefined
   /** Ends the call, not the job; the job may have been created. */
@@ -43,29 +46,17 @@ export function checkIdempotencyKey(key: string): string {
   })
 }
 
-/**
- * The JSON of the request. Written once per call, so each retry sends the same bytes.
- *
- * @throws {@link InputError} `INVALID_REQUEST` when an option or the data cannot be sent;
- * `DATA_NOT_JSON` when JSON has no word for a value in it.
- */
+/** The JSON of the request; throws as {@link toJsonBody} does. */
 export function createJobBody(initialData: object, options: CreateJobOptions): string {
   const envelope = {
     initial_data: initialData,
     webhook_url: options.webhookUrl,
     dispatch_timeout: toSeconds(options.dispatchTimeoutMs),
     result_timeout: toSeconds(options.resultTimeoutMs),
+    job_timeout: toSeconds(options.jobTimeoutMs),
     metadata: options.metadata,
   }
-  parseRequest(createJobEnvelopeSchema, envelope, 'job request')
-  try {
-    return JSON.stringify(envelope)
-  } catch (cause) {
-    throw new InputError('DATA_NOT_JSON', {
-      message: 'The data of the job cannot be written as JSON: see `cause`.',
-      cause,
-    })
-  }
+  return toJsonBody(createJobEnvelopeSchema, envelope, 'job request')
 }
 
 function toSeconds(ms: number | undefined): number | undefined {

@@ -3,7 +3,12 @@ export type { CallOptions, CreatedJob, RunOptions } from './client.ts'
 export type { ClientOptions } from './options.ts'
 export type { CreateJobOptions } from './create-job.ts'
 export type { WaitOptions } from './wait-for-job.ts'
+export type { SendEventOptions, SentEvent } from './send-event.ts'
+export type { ApproveOptions } from './approve.ts'
+export type { QuarantineOptions, QuarantineOutcome, RetryOptions } from './quarantine.ts'
+export type { GraphOptions } from './graph.ts'
 export type { Job, JobFailure } from './job.ts'
+export type { JobApproval, JobBranches } from './job-wait.ts'
 export type { WorkerInfo } from './worker-info.ts'
 export { JobFailedError, resultOf } from './job-failed-error.ts'
 export { systemClock } from './clock.ts'
@@ -24,4 +29,4 @@ export {
   TimeoutError,
   UnavailableError,
 } from '@avtomatika/protocol'
-export type { JobStatus } from '@avtomatika/protocol'
+export type { GraphFormat, JobStatus } from '@avtomatika/protocol'

@@ -1,6 +1,8 @@
 import { ConnectionError, isJsonObject, isTerminalJobStatus } from '@avtomatika/protocol'
 import type { JobStatus } from '@avtomatika/protocol'
 
+import { readApproval, readBranches } from './job-wait.ts'
+import type { JobApproval, JobBranches } from './job-wait.ts'
 import { numberOf, objectOf, textOf, timeOf } from './read-field.ts'
 
 /** What went wrong with a job. */
@@ -39,7 +41,20 @@ export interface Job<Result = unknown> {
   /** The worker that holds the current task. */
   readonly workerId: string | null
   readonly parentJobId: string | null
+  /** The job of another blueprint, while this one waits for it. */
   readonly childJobId: string | null
+  /** 0 for a job that a client created, one more for each parent above. */
+  readonly depth: number | null
+  /** What a person is asked, while the job waits for one; decide with `client.approve`. */
+  readonly approval: JobApproval | null
+  /** How far parallel tasks are, while they are out. */
+  readonly branches: JobBranches | null
+  /** The name of the event, while the job waits for one; send it with `client.sendEvent`. */
+  readonly waitingForEvent: string | null
+  /** When the job goes on, while it sleeps or pauses before a retry. */
+  readonly wakesAt: number | null
+  /** Until when the whole job must have ended. */
+  readonly deadlineAt: number | null
   readonly createdAt: number | null
   readonly updatedAt: number | null
   readonly finishedAt: number | null
@@ -76,6 +91,12 @@ export function readJob<Result>(body: unknown): Job<Result> {
     workerId: textOf(raw, 'task_worker_id'),
     parentJobId: textOf(raw, 'parent_job_id'),
     childJobId: textOf(raw, 'child_job_id'),
+    depth: numberOf(raw, 'depth'),
+    approval: readApproval(objectOf(raw, 'approval')),
+    branches: readBranches(objectOf(raw, 'branches')),
+    waitingForEvent: textOf(raw, 'waiting_for_event'),
+    wakesAt: timeOf(raw, 'wakes_at'),
+    deadlineAt: timeOf(raw, 'deadline_at'),
     createdAt: timeOf(raw, 'created_at'),
     updatedAt: timeOf(raw, 'updated_at'),
     finishedAt: timeOf(raw, 'finished_at'),

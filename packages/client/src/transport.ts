@@ -1,9 +1,11 @@
 // Rules of every call.
-// T1 Only calls that are safe to repeat are sent through here: reads, cancellations, and creations
-//    that carry an idempotency key. So any try may be repeated, and a repeated try is byte for byte
-//    the same.
+// T1 Most calls are safe to repeat: reads, cancellations, creations and events that carry a key of
+//    their own. Any try of them may be repeated, and a repeated try is byte for byte the same. A call
+//    whose second try could do something else (a decision may meet the next request for approval)
+//    is marked `isOnce`.
 // T2 Tried again: no answer (lost connection, timeout), 502, 503, 504, and 429 unless its code says
-//    that waiting does not help. Every other answer is final.
+//    that waiting does not help. Of calls marked `isOnce` only 429: that nothing was done is certain
+//    there alone. Every other answer is final.
 // T3 The token is in the request's header and nowhere else: no error repeats headers.
 
 import {
@@ -35,6 +37,10 @@ export interface Call {
   readonly headers?: Readonly<Record<string, string>>
   /** How long the server was asked to hold its answer back, in ms. Default 0. */
   readonly heldMs?: number
+  /** A second try could do something else than the first (T1). Default false. */
+  readonly isOnce?: boolean
+  /** The answer is text of this media type, to be returned as it is. Default: JSON. */
+  readonly textOfType?: string
   readonly signal?: AbortSignal | undefined
 }
 
@@ -65,7 +71,7 @@ export class Transport {
     return this.#closing.signal
   }
 
-  /** The answer's JSON, or its text when it is not JSON. */
+  /** The answer's JSON, or its text when it is not JSON or the call asks for text. */
   request(call: Call): Promise<unknown> {
     const { clock } = this.#options
     const scope = {
@@ -98,15 +104,16 @@ export class Transport {
         return await this.#try(call, signal)
       } catch (error) {
         signal.throwIfAborted()
-        const pauseMs = this.#pauseBeforeRetry(error, attempt)
+        const pauseMs = this.#pauseBeforeRetry(call, error, attempt)
         if (pauseMs === undefined) throw error
         await this.#options.clock.sleep(pauseMs, signal)
       }
     }
   }
 
-  #pauseBeforeRetry(error: unknown, attempt: number): number | undefined {
+  #pauseBeforeRetry(call: Call, error: unknown, attempt: number): number | undefined {
     if (attempt > this.#options.retries || !isPassing(error)) return undefined
+    if (call.isOnce === true && !LimitError.is(error)) return undefined
     const askedMs = retryAfterMs(error)
     if (askedMs > MAX_RETRY_AFTER_MS) return undefined
     return askedMs + backoffMs(RETRY, attempt, this.#options.random)
@@ -149,7 +156,7 @@ export class Transport {
 
   #headers(call: Call): Record<string, string> {
     return {
-      accept: 'application/json',
+      accept: call.textOfType ?? 'application/json',
       [HEADERS.clientToken]: this.#options.token,
       [HEADERS.protocolVersion]: PROTOCOL_VERSION,
       ...(call.body !== undefined && { 'content-type': 'application/json' }),
@@ -159,15 +166,25 @@ export class Transport {
 
   #read(call: Call, response: Dispatcher.ResponseData, text: string): unknown {
     const { statusCode, headers } = response
-    const body = parseJsonOrText(text)
-    if (statusCode >= 200 && statusCode < 300) return body
+    if (statusCode >= 200 && statusCode < 300) return this.#value(call, response, text)
     if (statusCode >= 400) {
+      const body = parseJsonOrText(text)
       const retryAfter = parseRetryAfter(headers['retry-after'], this.#options.clock.now())
       throw errorFromBody(statusCode, body, { retryAfterMs: retryAfter })
     }
     throw new ConnectionError('UNEXPECTED_RESPONSE', {
       message: `${this.#name(call)} was answered with HTTP ${statusCode}, which is not an answer of an orchestrator. Is \`url\` its final address?`,
       details: { status: statusCode },
+    })
+  }
+
+  #value(call: Call, { headers }: Dispatcher.ResponseData, text: string): unknown {
+    if (call.textOfType === undefined) return parseJsonOrText(text)
+    const type = mediaType(headers['content-type'])
+    if (type === call.textOfType) return text
+    throw new ConnectionError('UNEXPECTED_RESPONSE', {
+      message: `${this.#name(call)} was answered with ${type}, not ${call.textOfType}. Is \`url\` an orchestrator, and new enough for this?`,
+      details: { contentType: type },
     })
   }
 
@@ -186,6 +203,12 @@ export function isPassing(error: unknown): error is AvtomatikaError {
 export function retryAfterMs(error: AvtomatikaError): number {
   if (LimitError.is(error) || UnavailableError.is(error)) return error.retryAfterMs ?? 0
   return 0
+}
+
+/** The type without its parameters, such as the charset. */
+function mediaType(header: string | string[] | undefined): string {
+  const [type = ''] = String(header ?? '').split(';')
+  return type.trim().toLowerCase() || 'an unnamed type'
 }
 
 function noAnswer(name: string, why: string, cause?: unknown): ConnectionError {

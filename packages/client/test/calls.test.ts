@@ -22,6 +22,7 @@ describe('createJob', () => {
         webhookUrl: 'https://shop.example/hook',
         dispatchTimeoutMs: 1500,
         resultTimeoutMs: 60_000,
+        jobTimeoutMs: 3_600_000,
         metadata: { tenant: 'a' },
       },
     )
@@ -38,6 +39,7 @@ describe('createJob', () => {
       webhook_url: 'https://shop.example/hook',
       dispatch_timeout: 1.5,
       result_timeout: 60,
+      job_timeout: 3600,
       metadata: { tenant: 'a' },
     })
   })
@@ -83,6 +85,7 @@ describe('createJob', () => {
     ['data without end', '/orders', circular(), {}],
     ['a number JSON does not know', '/orders', { n: 10n }, {}],
     ['a timeout of nothing', '/orders', {}, { resultTimeoutMs: 0 }],
+    ['a job that may take for ever', '/orders', {}, { jobTimeoutMs: Infinity }],
     ['a key with a line break', '/orders', {}, { idempotencyKey: 'a\r\nx-evil: 1' }],
   ])('refuses %s before anything is sent', async (_what, endpoint, data, options) => {
     const { client, server } = await aScene([accepted])

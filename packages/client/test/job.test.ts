@@ -30,10 +30,57 @@ describe('a job', () => {
       workerId: 'w',
       parentJobId: null,
       childJobId: null,
+      depth: null,
+      approval: null,
+      branches: null,
+      waitingForEvent: null,
+      wakesAt: null,
+      deadlineAt: null,
       createdAt: Date.UTC(2026, 0, 1),
       updatedAt: Date.UTC(2026, 0, 1, 0, 0, 1),
       finishedAt: null,
       raw: document,
+    })
+  })
+
+  it('tells what it waits for', () => {
+    const approval = {
+      id: 'job-1.a1',
+      integration: 'slack',
+      message: 'Refund?',
+      decisions: ['approved', 'rejected'],
+      expires_at: '2026-01-01T01:00:00.000Z',
+      links: { approved: '/_public/webhooks/approval/job-1?token=x', broken: 7 },
+    }
+    const branches = { total: 5, done: 1, failed: 1, running: 2, waiting: 1 }
+    const times = { wakes_at: '2026-01-01T00:00:10.000Z', deadline_at: '2026-01-02T00:00:00.000Z' }
+    const waits = { approval, branches, waiting_for_event: 'paid', child_job_id: 'job-2', depth: 1 }
+    expect(readJob(aJobDocument({ ...waits, ...times }))).toMatchObject({
+      approval: {
+        id: 'job-1.a1',
+        integration: 'slack',
+        message: 'Refund?',
+        decisions: ['approved', 'rejected'],
+        expiresAt: Date.UTC(2026, 0, 1, 1),
+        links: { approved: '/_public/webhooks/approval/job-1?token=x' },
+      },
+      branches,
+      waitingForEvent: 'paid',
+      childJobId: 'job-2',
+      depth: 1,
+      wakesAt: Date.UTC(2026, 0, 1, 0, 0, 10),
+      deadlineAt: Date.UTC(2026, 0, 2),
+    })
+  })
+
+  it('reads what it can of a wait that is described in other words', () => {
+    expect(readJob(aJobDocument({ approval: {}, branches: { total: '5' } }))).toMatchObject({
+      approval: { message: '', decisions: [], expiresAt: null, links: {} },
+      branches: { total: 0, waiting: 0 },
+    })
+    expect(readJob(aJobDocument({ approval: true, branches: [1] }))).toMatchObject({
+      approval: null,
+      branches: null,
     })
   })
 

@@ -29,12 +29,15 @@ export interface ErrorCodeInfo {
 export const ERROR_CODES = {
   CONFIG_INVALID: { status: null, family: 'config', retry: false },
   BLUEPRINT_INVALID: { status: null, family: 'blueprint', retry: false },
+  CONDITION_INVALID: { status: null, family: 'blueprint', retry: false },
   HANDLER_TWO_ACTIONS: { status: null, family: 'blueprint', retry: false },
   HANDLER_NO_ACTION: { status: null, family: 'blueprint', retry: false },
   HANDLER_FAILED: { status: null, family: 'blueprint', retry: true },
   UNKNOWN_STATE: { status: null, family: 'blueprint', retry: false },
 
   INVALID_JSON: { status: 400, family: 'input', retry: false },
+  DECISION_MISSING: { status: 400, family: 'input', retry: false },
+  DECISION_INVALID: { status: 400, family: 'input', retry: false },
   METHOD_NOT_ALLOWED: { status: 405, family: 'input', retry: false },
   UNSUPPORTED_MEDIA_TYPE: { status: 415, family: 'input', retry: false },
   INVALID_REQUEST: { status: 422, family: 'input', retry: false },
@@ -56,10 +59,15 @@ export const ERROR_CODES = {
 
   CONFLICT: { status: 409, family: 'conflict', retry: false },
   IDEMPOTENCY_CONFLICT: { status: 409, family: 'conflict', retry: false },
+  NOT_QUARANTINED: { status: 409, family: 'conflict', retry: false },
+  NOT_APPROVABLE: { status: 409, family: 'conflict', retry: false },
+  JOB_ENDED: { status: 409, family: 'conflict', retry: false },
 
   BODY_TOO_LARGE: { status: 413, family: 'limit', retry: false },
+  DATA_TOO_LARGE: { status: 413, family: 'limit', retry: false },
   RATE_LIMITED: { status: 429, family: 'limit', retry: true },
   OVERLOADED: { status: 429, family: 'limit', retry: true },
+  EVENTS_FULL: { status: 429, family: 'limit', retry: true },
   QUOTA_EXCEEDED: { status: 429, family: 'limit', retry: false },
 
   UNAVAILABLE: { status: 503, family: 'unavailable', retry: true },

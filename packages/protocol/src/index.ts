@@ -56,12 +56,72 @@ export {
 } from './client/create-job.ts'
 export type { CreateJobEnvelope, CreateJobRequest, JobAccepted } from './client/create-job.ts'
 export {
+  approvalViewSchema,
+  branchCountsSchema,
   cancelAcceptedSchema,
   jobErrorSchema,
   jobViewSchema,
   parseJobView,
 } from './client/job-view.ts'
-export type { CancelAccepted, JobError, JobView } from './client/job-view.ts'
+export type {
+  ApprovalView,
+  BranchCounts,
+  CancelAccepted,
+  JobError,
+  JobView,
+} from './client/job-view.ts'
+export {
+  JOB_EVENT_OUTCOMES,
+  jobEventAcceptedSchema,
+  jobEventBodySchema,
+  parseJobEventBody,
+} from './client/events.ts'
+export type {
+  JobEventAccepted,
+  JobEventBody,
+  JobEventOutcome,
+  JobEventRequest,
+} from './client/events.ts'
+export { approvalBodySchema, approvalReceivedSchema, parseApprovalBody } from './client/approval.ts'
+export type { ApprovalBody, ApprovalReceived, ApprovalRequest } from './client/approval.ts'
+export {
+  DEFAULT_QUARANTINE_LIMIT,
+  discardJobsBodySchema,
+  jobDiscardedSchema,
+  jobRetriedSchema,
+  MAX_QUARANTINE_JOBS,
+  parseDiscardJobsBody,
+  parseQuarantineQuery,
+  parseRetryJobBody,
+  parseRetryJobsBody,
+  quarantineQuerySchema,
+  quarantineResultSchema,
+  quarantineResultsSchema,
+  quarantineViewSchema,
+  retryJobBodySchema,
+  retryJobsBodySchema,
+} from './client/quarantine.ts'
+export type {
+  DiscardJobsBody,
+  DiscardJobsRequest,
+  JobDiscarded,
+  JobRetried,
+  QuarantineQuery,
+  QuarantineResult,
+  QuarantineResults,
+  QuarantineView,
+  RetryJobBody,
+  RetryJobRequest,
+  RetryJobsBody,
+  RetryJobsRequest,
+} from './client/quarantine.ts'
+export {
+  GRAPH_CONTENT_TYPES,
+  GRAPH_FORMATS,
+  graphQuerySchema,
+  parseGraphQuery,
+} from './client/graph.ts'
+export type { GraphFormat, GraphQuery } from './client/graph.ts'
 export { historyRowSchema, jobHistorySchema } from './client/history.ts'
 export type { HistoryRow } from './client/history.ts'
 export { serverStatusSchema, workersViewSchema, workerViewSchema } from './client/workers.ts'

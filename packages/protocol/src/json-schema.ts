@@ -1,8 +1,21 @@
 import { z } from 'zod'
 
+import { approvalBodySchema, approvalReceivedSchema } from './client/approval.ts'
 import { createJobEnvelopeSchema, jobAcceptedSchema } from './client/create-job.ts'
+import { jobEventAcceptedSchema, jobEventBodySchema } from './client/events.ts'
+import { graphQuerySchema } from './client/graph.ts'
 import { historyRowSchema } from './client/history.ts'
 import { cancelAcceptedSchema, jobViewSchema } from './client/job-view.ts'
+import {
+  discardJobsBodySchema,
+  jobDiscardedSchema,
+  jobRetriedSchema,
+  quarantineQuerySchema,
+  quarantineResultsSchema,
+  quarantineViewSchema,
+  retryJobBodySchema,
+  retryJobsBodySchema,
+} from './client/quarantine.ts'
 import { serverStatusSchema, workerViewSchema } from './client/workers.ts'
 import { errorBodySchema } from './error-body.ts'
 import { workerCommandSchema } from './worker/command.ts'
@@ -21,6 +34,19 @@ export const messageSchemas = {
   JobView: jobViewSchema,
   CancelAccepted: cancelAcceptedSchema,
   HistoryRow: historyRowSchema,
+  JobEventBody: jobEventBodySchema,
+  JobEventAccepted: jobEventAcceptedSchema,
+  ApprovalBody: approvalBodySchema,
+  ApprovalReceived: approvalReceivedSchema,
+  QuarantineQuery: quarantineQuerySchema,
+  QuarantineView: quarantineViewSchema,
+  RetryJobBody: retryJobBodySchema,
+  JobRetried: jobRetriedSchema,
+  JobDiscarded: jobDiscardedSchema,
+  RetryJobsBody: retryJobsBodySchema,
+  DiscardJobsBody: discardJobsBodySchema,
+  QuarantineResults: quarantineResultsSchema,
+  GraphQuery: graphQuerySchema,
   WorkerView: workerViewSchema,
   ServerStatus: serverStatusSchema,
   ErrorBody: errorBodySchema,

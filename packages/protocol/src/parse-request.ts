@@ -1,7 +1,7 @@
 import type { z } from 'zod'
 
 import { ConnectionError, InputError } from './error.ts'
-import { isDeeperThan, MAX_JSON_DEPTH } from './json.ts'
+import { isDeeperThan, isJsonObject, MAX_JSON_DEPTH } from './json.ts'
 
 /** One thing that is wrong with a message. */
 export interface RequestIssue {
@@ -33,6 +33,16 @@ export function parseRequest<S extends z.ZodType>(
     message: `Invalid ${what}: ${summarise(parsed.issues)}`,
     details: { issues: parsed.issues },
   })
+}
+
+/**
+ * A body that must be an object; the text is the one that clients of older generations know.
+ *
+ * @throws {@link InputError} `INVALID_JSON` when it is anything else.
+ */
+export function requireJsonObject(body: unknown): Record<string, unknown> {
+  if (isJsonObject(body)) return body
+  throw new InputError('INVALID_JSON', { message: 'Invalid JSON body' })
 }
 
 /**

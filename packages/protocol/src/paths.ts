@@ -28,6 +28,9 @@ export const PATHS = {
   status: `${PUBLIC_PREFIX}/status`,
   /** GET. */
   quarantined: `${PUBLIC_PREFIX}/jobs/quarantined`,
+  /** POST; decides a job that waits for a person. */
+  approval: (jobId: string): string =>
+    `${PUBLIC_PREFIX}/webhooks/approval/${encodeURIComponent(jobId)}`,
 } as const
 
 /** Paths of the client API under one prefix and version; see {@link clientPaths}. */
@@ -42,6 +45,22 @@ export interface ClientPaths {
   readonly cancelJob: (jobId: string) => string
   /** GET. */
   readonly jobHistory: (jobId: string) => string
+  /** POST; sends the job an event. */
+  readonly jobEvents: (jobId: string) => string
+  /** GET; the blueprint's graph with the job's state marked. */
+  readonly jobGraph: (jobId: string) => string
+  /** POST; lets a quarantined job go on. */
+  readonly retryJob: (jobId: string) => string
+  /** POST; gives a quarantined job up. */
+  readonly discardJob: (jobId: string) => string
+  /** GET. */
+  readonly quarantine: string
+  /** POST; many at once. */
+  readonly retryQuarantined: string
+  /** POST; many at once. */
+  readonly discardQuarantined: string
+  /** GET. */
+  readonly blueprintGraph: (name: string) => string
   /** POST; creates a job of the blueprint with this endpoint. A missing leading slash is added. */
   readonly createJob: (endpoint: string) => string
 }
@@ -62,6 +81,14 @@ export function clientPaths(prefix = '/api', version?: string): ClientPaths {
     job,
     cancelJob: (jobId) => `${job(jobId)}/cancel`,
     jobHistory: (jobId) => `${job(jobId)}/history`,
+    jobEvents: (jobId) => `${job(jobId)}/events`,
+    jobGraph: (jobId) => `${job(jobId)}/graph`,
+    retryJob: (jobId) => `${job(jobId)}/retry`,
+    discardJob: (jobId) => `${job(jobId)}/discard`,
+    quarantine: `${base}/quarantine`,
+    retryQuarantined: `${base}/quarantine/retry`,
+    discardQuarantined: `${base}/quarantine/discard`,
+    blueprintGraph: (name) => `${base}/blueprints/${encodeURIComponent(name)}/graph`,
     createJob: (endpoint) => `${base}${joinSegments(endpoint)}`,
   }
 }

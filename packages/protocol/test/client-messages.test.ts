@@ -31,6 +31,26 @@ describe('parseCreateJobBody', () => {
     expect(parseCreateJobBody(body)).toEqual({ initialData: body })
   })
 
+  it('reads how long the whole job may take, beside `data` and alone as well', () => {
+    expect(parseCreateJobBody(readFixture('CreateJobEnvelope.ours'))).toMatchObject({
+      resultTimeoutMs: 600_000,
+      jobTimeoutMs: 3_600_000,
+    })
+    expect(parseCreateJobBody({ data: { a: 1 }, job_timeout: 0.5 })).toEqual({
+      initialData: { a: 1 },
+      jobTimeoutMs: 500,
+    })
+    expect(parseCreateJobBody({ job_timeout: 60 })).toEqual({
+      initialData: {},
+      jobTimeoutMs: 60_000,
+    })
+  })
+
+  it('leaves a job_timeout in bare initial data where it is', () => {
+    const body = { job_timeout: 60, colour: 'red' }
+    expect(parseCreateJobBody(body)).toEqual({ initialData: body })
+  })
+
   it('starts with no data when only options are given', () => {
     expect(parseCreateJobBody({ webhook_url: 'https://example.com' })).toEqual({
       initialData: {},
@@ -45,8 +65,10 @@ describe('parseCreateJobBody', () => {
   })
 
   it.each([0, -1, 86_400 * 30 + 1, '60'])('refuses a timeout of %j', (timeout) => {
-    const body = { initial_data: {}, dispatch_timeout: timeout }
-    expect(() => parseCreateJobBody(body)).toThrow(/dispatch_timeout/)
+    for (const option of ['dispatch_timeout', 'result_timeout', 'job_timeout']) {
+      const body = { initial_data: {}, [option]: timeout }
+      expect(() => parseCreateJobBody(body)).toThrow(option)
+    }
   })
 
   it('refuses initial data that is no object', () => {
@@ -72,8 +94,31 @@ describe('parseCreateJobBody', () => {
 })
 
 describe('parseJobView', () => {
-  it('keeps a complete job as it is', () => {
-    expect(parseJobView(readFixture('JobView.ours'))).toEqual(readFixture('JobView.ours'))
+  it.each(['JobView.ours', 'JobView.ours-waiting'])(
+    'keeps a complete job (%s) as it is',
+    (name) => {
+      expect(parseJobView(readFixture(name))).toEqual(readFixture(name))
+    },
+  )
+
+  it('has null for what an older server cannot tell of a wait', () => {
+    expect(parseJobView({ id: 'j', status: 'waiting_for_human' })).toMatchObject({
+      approval: null,
+      child_job_id: null,
+      branches: null,
+      waiting_for_event: null,
+      wakes_at: null,
+      depth: null,
+      deadline_at: null,
+    })
+  })
+
+  it.each([
+    ['branches.total', { branches: { total: -1, done: 0, failed: 0, running: 0, waiting: 0 } }],
+    ['approval.decisions', { approval: { id: 'a', integration: 'x', message: 'm' } }],
+    ['depth', { depth: 0.5 }],
+  ])('names %s when that is what is wrong', (path, fields) => {
+    expect(() => parseJobView({ id: 'j', status: 'running', ...fields })).toThrow(path)
   })
 
   it('fills what older servers leave out', () => {
@@ -108,19 +153,31 @@ describe('paths', () => {
     expect(clientPaths('/api/', 'v1').cancelJob('j')).toBe('/api/v1/jobs/j/cancel')
     expect(clientPaths('', 'v1').jobHistory('j')).toBe('/v1/jobs/j/history')
     expect(clientPaths('').workers).toBe('/workers')
+    const paths = clientPaths('/api', 'v1')
+    expect(paths.jobEvents('j')).toBe('/api/v1/jobs/j/events')
+    expect(paths.jobGraph('j')).toBe('/api/v1/jobs/j/graph')
+    expect(paths.retryJob('j')).toBe('/api/v1/jobs/j/retry')
+    expect(paths.discardJob('j')).toBe('/api/v1/jobs/j/discard')
+    expect(paths.quarantine).toBe('/api/v1/quarantine')
+    expect(paths.retryQuarantined).toBe('/api/v1/quarantine/retry')
+    expect(paths.discardQuarantined).toBe('/api/v1/quarantine/discard')
+    expect(paths.blueprintGraph('b')).toBe('/api/v1/blueprints/b/graph')
     expect(clientPaths('api').createJob('video')).toBe('/api/video')
   })
 
   it('cannot be left by an id', () => {
     expect(clientPaths().job('../x?y')).toBe('/api/jobs/..%2Fx%3Fy')
+    expect(clientPaths().blueprintGraph('../x')).toBe('/api/blueprints/..%2Fx/graph')
+    expect(PATHS.approval('a/b')).toBe('/_public/webhooks/approval/a%2Fb')
     expect(PATHS.pollTask('a/b')).toBe('/_worker/workers/a%2Fb/tasks/next')
   })
 
-  it('are those that older workers call', () => {
+  it('are those that older workers and approvers call', () => {
     expect(PATHS.registerWorker).toBe('/_worker/workers/register')
     expect(PATHS.heartbeat('w')).toBe('/_worker/workers/w')
     expect(PATHS.taskResult).toBe('/_worker/tasks/result')
     expect(PATHS.workerEvents).toBe('/_worker/events')
+    expect(PATHS.approval('j')).toBe('/_public/webhooks/approval/j')
     expect(PATHS.socket()).toBe('/_worker/ws')
     expect(PATHS.socket('w')).toBe('/_worker/ws/w')
   })

@@ -269,6 +269,43 @@ describe('normaliseEvent', () => {
     expect(parseProgress(event.payload)).toEqual({ progress: 0.5 })
   })
 
+  it('reads job and task under the names that tasks use', () => {
+    expect(normaliseEvent(readFixture('WorkerEvent.ours'), 'gpu-2')).toEqual({
+      eventId: 'task-0d9e8c1a:3',
+      workerId: 'gpu-2',
+      originWorkerId: 'gpu-2',
+      eventType: 'low_confidence',
+      payload: { score: 0.31 },
+      jobId: '7c1f',
+      taskId: 'task-0d9e8c1a',
+      priority: 0,
+    })
+  })
+
+  it('believes the target when an event names another job and task as well', () => {
+    const event = {
+      event_type: 'x',
+      target_job_id: 'target',
+      job_id: 'own',
+      target_task_id: null,
+      task_id: 'own-task',
+      origin_task_id: 'origin',
+    }
+    expect(normaliseEvent(event, 'w')).toMatchObject({ jobId: 'target', taskId: 'own-task' })
+    expect(normaliseEvent({ event_type: 'x', origin_task_id: 'o' }, 'w')).toEqual({
+      workerId: 'w',
+      originWorkerId: 'w',
+      eventType: 'x',
+      payload: {},
+      taskId: 'o',
+      priority: 0,
+    })
+  })
+
+  it.each(['job_id', 'task_id', 'event_id', 'payload'])('refuses a %s of a wrong type', (field) => {
+    expect(() => normaliseEvent({ event_type: 'x', [field]: 7 }, 'w')).toThrow(field)
+  })
+
   it('refuses an event that does not say what it is', () => {
     expect(() => normaliseEvent({ event_id: 'e', worker_id: 'w' }, 'w')).toThrow(/event_type/)
   })

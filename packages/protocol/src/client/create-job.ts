@@ -1,9 +1,8 @@
 import { z } from 'zod'
 
-import { InputError } from '../error.ts'
 import { identifierSchema } from '../identifiers.ts'
 import { isJsonObject, jsonObjectSchema } from '../json.ts'
-import { parseRequest } from '../parse-request.ts'
+import { parseRequest, requireJsonObject } from '../parse-request.ts'
 
 /** Longest timeout a client may ask for, in seconds: 30 days. */
 export const MAX_TIMEOUT_SECONDS = 86_400 * 30
@@ -19,6 +18,8 @@ export const createJobEnvelopeSchema = z.looseObject({
   dispatch_timeout: timeoutSchema.nullish(),
   /** Seconds until a task's result must be there. */
   result_timeout: timeoutSchema.nullish(),
+  /** Seconds from its creation until the job must have ended. */
+  job_timeout: timeoutSchema.nullish(),
   security: jsonObjectSchema.nullish(),
   metadata: jsonObjectSchema.nullish(),
 })
@@ -34,6 +35,8 @@ export interface CreateJobRequest {
   readonly dispatchTimeoutMs?: number
   /** Until a task's result must be there, in ms. */
   readonly resultTimeoutMs?: number
+  /** From its creation until the job must have ended, in ms. */
+  readonly jobTimeoutMs?: number
   readonly security?: Record<string, unknown>
   readonly metadata?: Record<string, unknown>
 }
@@ -51,6 +54,7 @@ const OPTION_KEYS: ReadonlySet<string> = new Set([
   'webhook_url',
   'dispatch_timeout',
   'result_timeout',
+  'job_timeout',
   'security',
   'metadata',
 ])
@@ -63,8 +67,8 @@ const OPTION_KEYS: ReadonlySet<string> = new Set([
  * a field has the wrong type.
  */
 export function parseCreateJobBody(body: unknown): CreateJobRequest {
-  if (!isJsonObject(body)) throw new InputError('INVALID_JSON', { message: 'Invalid JSON body' })
-  const envelope = parseRequest(createJobEnvelopeSchema, toEnvelope(body), 'job request')
+  const sent = toEnvelope(requireJsonObject(body))
+  const envelope = parseRequest(createJobEnvelopeSchema, sent, 'job request')
   return {
     initialData: envelope.initial_data,
     ...(envelope.webhook_url != null && { webhookUrl: envelope.webhook_url }),
@@ -72,6 +76,7 @@ export function parseCreateJobBody(body: unknown): CreateJobRequest {
       dispatchTimeoutMs: envelope.dispatch_timeout * 1000,
     }),
     ...(envelope.result_timeout != null && { resultTimeoutMs: envelope.result_timeout * 1000 }),
+    ...(envelope.job_timeout != null && { jobTimeoutMs: envelope.job_timeout * 1000 }),
     ...(envelope.security != null && { security: envelope.security }),
     ...(envelope.metadata != null && { metadata: envelope.metadata }),
   }

@@ -16,6 +16,40 @@ export const jobErrorSchema = z.looseObject({
 /** What went wrong with a job, for programs. */
 export type JobError = z.infer<typeof jobErrorSchema>
 
+/** What a person is asked to decide. */
+export const approvalViewSchema = z.looseObject({
+  /** One per request: the next one of the same job has another. */
+  id: z.string(),
+  /** Who or what asks the person, such as `slack`; the blueprint's word. */
+  integration: z.string(),
+  message: z.string(),
+  /** What can be decided. */
+  decisions: z.array(z.string()),
+  /** `null` when there is no hurry. */
+  expires_at: isoTimeSchema.nullish(),
+  /** By decision, the path (with its query) that decides so, once; empty when none are given out. */
+  links: z.record(z.string(), z.string()).nullish(),
+})
+
+/** What a person is asked to decide. */
+export type ApprovalView = z.infer<typeof approvalViewSchema>
+
+const countSchema = z.int().nonnegative()
+
+/** How far the branches of a parallel step are. The last four add up to `total`. */
+export const branchCountsSchema = z.looseObject({
+  total: countSchema,
+  done: countSchema,
+  failed: countSchema,
+  /** With a worker. */
+  running: countSchema,
+  /** For a worker, for their turn or for their next attempt. */
+  waiting: countSchema,
+})
+
+/** How far the branches of a parallel step are. */
+export type BranchCounts = z.infer<typeof branchCountsSchema>
+
 /** A job as its client sees it. Times are ISO 8601 in UTC. */
 export const jobViewSchema = z.looseObject({
   id: z.string(),
@@ -48,7 +82,20 @@ export const jobViewSchema = z.looseObject({
   updated_at: isoTimeSchema.nullable(),
   finished_at: isoTimeSchema.nullable(),
   parent_job_id: z.string().nullish(),
+  /** The job of another blueprint, while this one waits for it. */
   child_job_id: z.string().nullish(),
+  /** 0 for a job that a client created, one more for each parent above. */
+  depth: countSchema.nullish(),
+  /** Until when the whole job must have ended. */
+  deadline_at: isoTimeSchema.nullish(),
+  /** While the job waits for a person. */
+  approval: approvalViewSchema.nullish(),
+  /** While parallel tasks are out. */
+  branches: branchCountsSchema.nullish(),
+  /** The name of the event, while the job waits for one. */
+  waiting_for_event: z.string().nullish(),
+  /** When the job goes on, while it sleeps or pauses before a retry. */
+  wakes_at: isoTimeSchema.nullish(),
 })
 
 /** A job as its client sees it. */
@@ -69,6 +116,14 @@ const ABSENT: Omit<JobView, 'id' | 'job_id' | 'status' | 'current_state' | 'stat
   created_at: null,
   updated_at: null,
   finished_at: null,
+  parent_job_id: null,
+  child_job_id: null,
+  depth: null,
+  deadline_at: null,
+  approval: null,
+  branches: null,
+  waiting_for_event: null,
+  wakes_at: null,
 }
 
 /**

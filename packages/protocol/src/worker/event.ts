@@ -22,6 +22,9 @@ export const workerEventSchema = z.looseObject({
   bubbling_chain: z.array(z.string()).nullish(),
   target_job_id: z.string().nullish(),
   target_task_id: z.string().nullish(),
+  /** The same two, by the names that tasks and results use. */
+  job_id: z.string().nullish(),
+  task_id: z.string().nullish(),
   trace_context: z.record(z.string(), z.string()).nullish(),
   priority: z.number().nullish(),
   timestamp: z.number().nullish(),
@@ -63,7 +66,7 @@ export interface Progress {
 }
 
 /**
- * Reads an event, or the progress frame that older generations send over the WebSocket (with the
+ * Reads an event (its job and task under either of their names), or the progress frame that older generations send over the WebSocket (with the
  * key `event` or `type`).
  *
  * @param senderId - the authenticated worker; used when the message does not name its sender.
@@ -71,14 +74,15 @@ export interface Progress {
  */
 export function normaliseEvent(body: unknown, senderId: string): NormalisedEvent {
   const raw = parseRequest(workerEventSchema, foldProgressFrame(body, senderId), 'worker event')
-  const taskId = raw.target_task_id ?? raw.origin_task_id
+  const jobId = raw.target_job_id ?? raw.job_id
+  const taskId = raw.target_task_id ?? raw.task_id ?? raw.origin_task_id
   return {
     ...(raw.event_id != null && { eventId: raw.event_id }),
     workerId: raw.worker_id,
     originWorkerId: raw.origin_worker_id ?? raw.worker_id,
     eventType: raw.event_type,
     payload: raw.payload ?? {},
-    ...(raw.target_job_id != null && { jobId: raw.target_job_id }),
+    ...(jobId != null && { jobId }),
     ...(taskId != null && { taskId }),
     priority: raw.priority ?? 0,
   }
@@ -102,12 +106,10 @@ function foldProgressFrame(body: unknown, senderId: string): unknown {
   const kind = body['event_type'] ?? body['event'] ?? body['type']
   const event = { ...body, worker_id: body['worker_id'] ?? senderId, event_type: kind }
   if (kind !== 'progress_update') return event
-  const { progress, message, job_id: jobId, task_id: taskId } = body
+  const { progress, message } = body
   return {
     ...event,
     event_type: PROGRESS_EVENT,
-    target_job_id: body['target_job_id'] ?? jobId,
-    target_task_id: body['target_task_id'] ?? taskId,
     payload: body['payload'] ?? { progress, message },
   }
 }
