@@ -1,20 +1,32 @@
-/** The decisions a handler can take: exactly one per run. */
-import {
-  BlueprintError,
-  describeIssues,
-  InputError,
-  type JsonObject,
-  type TaskContract,
-} from '@avtomatika/protocol'
-import { toJsonObject } from '../json/to-json.ts'
-import type { Action } from '../job/event.ts'
-import type { Target, TaskSpec } from '../job/job.ts'
-import type { DispatchSettings } from './dispatch-settings.ts'
+/** The decisions a handler can take: exactly one per run, and what it may say beside it. */
+import type { TaskContract } from '@avtomatika/protocol'
 
-/** What every dispatch may say; times in seconds. */
-export interface DispatchOptions {
-  /** Where to go by the status of the result: `success`, `failure`, or a status of the worker's own. */
-  readonly transitions: Readonly<Record<string, string>>
+/** How a failed task is tried again; times in seconds. What is left out is as the engine's rules say. */
+export interface RetryOptions {
+  /** Tries in all, the first included. Default 4. */
+  readonly attempts?: number
+  /** Pause before the first retry. Default 0.5. */
+  readonly initialDelay?: number
+  /** Growth of the pause from one retry to the next. Default 2. */
+  readonly factor?: number
+  /** Longest pause. Default 60. */
+  readonly maxDelay?: number
+  /** Share of the pause that chance may take away, from 0 to 1. Default 0.5. */
+  readonly jitter?: number
+}
+
+/** How a worker is chosen among several that could take a task; a host may add names of its own. */
+export type DispatchStrategy =
+  | 'default'
+  | 'round_robin'
+  | 'least_connections'
+  | 'cheapest'
+  | 'best_value'
+  | 'overflow'
+  | (string & {})
+
+/** What every task may say, alone or as a branch; times in seconds. */
+export interface TaskOptions {
   /** Higher goes first. Default 0. */
   readonly priority?: number
   /** How long the task may wait for a worker. Default: for as long as it takes. */
@@ -25,6 +37,27 @@ export interface DispatchOptions {
   readonly resultTimeout?: number
   /** Only workers that offer the skill in this version are given the task. */
   readonly skillVersion?: string
+  /** Only workers whose skill is of this type are given the task. */
+  readonly skillType?: string
+  /** What a worker must have; keys as workers register them, for example `{ gpu_info: { vram_gb: 24 } }`. */
+  readonly resourceRequirements?: object
+  /** Workers that cost more are not given the task. */
+  readonly maxCost?: number
+  readonly dispatchStrategy?: DispatchStrategy
+  readonly retry?: RetryOptions
+}
+
+/** What every dispatch may say. */
+export interface DispatchOptions extends TaskOptions {
+  /** Where to go by the status of the result: `success`, `failure`, or a status of the worker's own. */
+  readonly transitions: Readonly<Record<string, string>>
+  /** Where to go when the worker reports an event of this type; the task is then withdrawn. */
+  readonly eventTransitions?: Readonly<Record<string, string>>
+  /**
+   * `transition`: when the task has failed for good, go to `transitions.failure`, with the error as
+   * `stateHistory.error`. Default: the job is quarantined or fails, as the error's code says.
+   */
+  readonly onFailure?: 'transition'
 }
 
 export interface DispatchByName extends DispatchOptions {
@@ -37,6 +70,83 @@ export interface DispatchByContract<Params> extends DispatchOptions {
   readonly params: NoInfer<Params>
 }
 
+/** One branch of a `dispatchParallel`. */
+export interface BranchOptions extends TaskOptions {
+  readonly type?: string | TaskContract<unknown, unknown>
+  /** Another name for `type`. */
+  readonly task_type?: string
+  readonly params?: object
+  /** What the aggregator finds the branch by. Default: its key in the map, or its place in the list. */
+  readonly name?: string
+}
+
+export interface ParallelOptions {
+  /** Branches in order, or by name. None at all goes straight to the aggregator. */
+  readonly tasks: readonly BranchOptions[] | Readonly<Record<string, BranchOptions>>
+  /** The state that is entered when every branch has come out. */
+  readonly aggregateInto: string
+  /** How many branches may be out at once. Default: all. */
+  readonly concurrency?: number
+  /** The first branch that fails for good ends the job; the others are withdrawn. Default false. */
+  readonly failFast?: boolean
+}
+
+export interface ApprovalOptions {
+  /** Where the request is shown, for the host's own use: `slack`, `email`, … */
+  readonly integration: string
+  readonly message: string
+  /** The possible decisions, and where each leads. */
+  readonly transitions: Readonly<Record<string, string>>
+  /** How long a decision is waited for, in seconds. Default: for as long as it takes. */
+  readonly timeout?: number
+  /** Where to go when nobody decided in time. Default: the job fails. */
+  readonly onTimeout?: string
+}
+
+export interface ChildOptions {
+  /** Name of the child's blueprint. */
+  readonly name: string
+  /** Default: the one without version, else the one registered last. */
+  readonly version?: string
+  readonly initialData?: object
+  /**
+   * Where to go by how the child ended: `success` or `failure`; `failed`, `quarantined` and
+   * `cancelled` go before `failure`. An end without a transition fails the job.
+   */
+  readonly transitions: Readonly<Record<string, string>>
+  /** Limits of the child, in seconds from its creation. */
+  readonly timeouts?: {
+    /** Until a worker has taken a task of it. */
+    readonly dispatch?: number
+    /** Until every result must be there. */
+    readonly result?: number
+    /** Until it must have ended. */
+    readonly total?: number
+  }
+}
+
+/** A pause that survives restarts. */
+export type SleepOptions =
+  | { readonly seconds: number; readonly next: string }
+  | { readonly until: Date; readonly next: string }
+
+export interface EventWaitOptions {
+  readonly name: string
+  /** What the event's data must contain: every key given here, with the same value. Default: any. */
+  readonly match?: object
+  /** How long the event is waited for, in seconds. Default: for as long as it takes. */
+  readonly timeout?: number
+  /** Without `timeout` as a target, the job fails when no event comes in time. */
+  readonly transitions: { readonly received: string; readonly timeout?: string }
+}
+
+export interface SendEventOptions {
+  readonly name: string
+  readonly data?: object
+  /** The job that gets the event; one of the same owner. Default: an event of this job's own. */
+  readonly jobId?: string
+}
+
 /** What a handler decides with. A second decision in one run throws `HANDLER_TWO_ACTIONS`. */
 export interface Actions {
   /** Goes to another state. */
@@ -46,102 +156,18 @@ export interface Actions {
   /** Gives work to a worker, and waits for its result. */
   dispatchTask<Params>(options: DispatchByContract<Params>): void
   dispatchTask(options: DispatchByName): void
-}
-
-/** Either form, as the collector sees it. */
-interface AnyDispatch extends DispatchOptions {
-  readonly type: string | TaskContract<unknown, unknown>
-  readonly params?: unknown
-}
-
-/** Resolves a state's name, or throws an error that names the blueprint and its states. */
-export type ResolveState = (state: string) => Target
-
-/** As long as the name of a skill may be; no worker could offer a longer one. */
-const MAX_TYPE_LENGTH = 128
-
-/** Holds what one handler run decided. */
-export class ActionCollector {
-  #action: { readonly name: string; readonly action: Action } | undefined
-  #conflict: BlueprintError | undefined
-  readonly #resolve: ResolveState
-  readonly #settings: DispatchSettings
-
-  constructor(resolve: ResolveState, settings: DispatchSettings) {
-    this.#resolve = resolve
-    this.#settings = settings
-  }
-
-  readonly actions: Actions = {
-    transitionTo: (state) => {
-      this.#decide('transitionTo', { type: 'go_to', target: this.#resolve(state) })
-    },
-    goTo: (state) => {
-      this.#decide('goTo', { type: 'go_to', target: this.#resolve(state) })
-    },
-    dispatchTask: (options: AnyDispatch) => {
-      this.#decide('dispatchTask', this.#dispatch(options))
-    },
-  }
-
-  /**
-   * The decision, if any.
-   * @throws BlueprintError `HANDLER_TWO_ACTIONS` even when the handler caught it: it cannot be right.
-   */
-  decided(): Action | undefined {
-    if (this.#conflict !== undefined) throw this.#conflict
-    return this.#action?.action
-  }
-
-  #decide(name: string, action: Action): void {
-    const first = this.#action
-    if (first === undefined) {
-      this.#action = { name, action }
-      return
-    }
-    const message =
-      `A handler takes exactly one action, but this one called ${first.name} (${sketch(first.action)}) ` +
-      `and then ${name} (${sketch(action)}). Return right after the first.`
-    this.#conflict = new BlueprintError('HANDLER_TWO_ACTIONS', { message })
-    throw this.#conflict
-  }
-
-  #dispatch(options: AnyDispatch): Action {
-    const type = typeof options.type === 'string' ? options.type : options.type.name
-    if (type === '' || type.length > MAX_TYPE_LENGTH) {
-      const message = `dispatchTask: type must have 1 to ${String(MAX_TYPE_LENGTH)} characters.`
-      throw new InputError('INVALID_INPUT', { message })
-    }
-    const params = checkedParams(options)
-    const { skillVersion } = options
-    const task: TaskSpec = {
-      demand: { type, ...(skillVersion !== undefined && { skillVersion }) },
-      params,
-      ...this.#settings.resolve(options, type),
-    }
-    const targets = Object.entries(options.transitions).map(
-      ([status, state]) => [status, this.#resolve(state)] as const,
-    )
-    return { type: 'dispatch_task', task, transitions: Object.fromEntries(targets) }
-  }
-}
-
-function checkedParams(options: AnyDispatch): JsonObject {
-  const params: unknown = options.params ?? {}
-  if (typeof options.type === 'string' || options.type.params === undefined) {
-    return toJsonObject(params, 'params')
-  }
-  const parsed = options.type.params.safeParse(params)
-  if (parsed.success) return toJsonObject(parsed.data, 'params')
-  const issues = describeIssues(parsed.error)
-  const list = issues.map(({ path, message }) => `${path}: ${message}`).join('; ')
-  throw new InputError('INVALID_INPUT', {
-    message: `The params of task ${options.type.name} do not match its contract: ${list}`,
-    details: { issues },
-  })
-}
-
-function sketch(action: Action): string {
-  if (action.type === 'go_to') return `'${action.target.state}'`
-  return action.type === 'dispatch_task' ? `'${action.task.demand.type}'` : action.outcome
+  /** Gives work to several workers at once, and waits for all results. */
+  dispatchParallel(options: ParallelOptions): void
+  /** Waits for a person's decision; the next handler is given it as `approval`. */
+  awaitHumanApproval(options: ApprovalOptions): void
+  /** Runs a job of another blueprint, and waits for its end; the next handler is given it as `child`. */
+  runBlueprint(options: ChildOptions): void
+  /** Waits for a time. */
+  sleep(options: SleepOptions): void
+  /** Waits for an event from outside; the next handler is given it as `event`. */
+  waitForEvent(options: EventWaitOptions): void
+  /** Sends an event; this does not count as the one action. */
+  sendEvent(options: SendEventOptions): void
+  /** Lays data over the job's data and history; this does not count as the one action. */
+  updateContext(data: object): void
 }

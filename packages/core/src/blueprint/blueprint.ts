@@ -1,13 +1,11 @@
 /** How an author describes a workflow: states, each with a handler that takes one action. */
 import { BlueprintError, isIdentifier, type JsonObject } from '@avtomatika/protocol'
 import type { ZodType, output } from 'zod'
-import type { EndOutcome } from '../job/job.ts'
 import { checkStates, type BlueprintIssue } from './check.ts'
 import { asDataStore } from './data-store.ts'
 import { fingerprint, type BlueprintDefinition, type StateDefinition } from './definition.ts'
-import type { Handler } from './handler-context.ts'
-import { endOutcome } from './outcome.ts'
-import { scanHandler } from './scan.ts'
+import type { Handler, Predicate } from './handler-context.ts'
+import { StateDraft, type StateOptions } from './state-draft.ts'
 
 export interface BlueprintOptions<Schema extends ZodType = ZodType> {
   /** Path under the API prefix at which clients create jobs, for example `/jobs/orders`. */
@@ -16,17 +14,14 @@ export interface BlueprintOptions<Schema extends ZodType = ZodType> {
   readonly version?: string
   /** Checked when a job is created; types `initialData`. */
   readonly input?: Schema
+  /** Checked when a job finishes; a result that does not match fails the job. */
+  readonly output?: ZodType
+  /** What the data of events must be, by the event's name; see also {@link Blueprint.event}. */
+  readonly events?: Readonly<Record<string, ZodType>>
+  /** A job fails when it has not ended this long after its creation, in seconds. Default: no limit. */
+  readonly timeout?: number
   /** Objects handed to every handler; plain dictionaries become asynchronous stores. */
   readonly dataStores?: Readonly<Record<string, unknown>>
-}
-
-export interface StateOptions {
-  /** Jobs begin here. Exactly one state has it. */
-  readonly start?: boolean
-  /** Jobs end here: `true` lets the name decide (`failed`, `…_error`, … fail), or say the outcome. */
-  readonly end?: boolean | EndOutcome
-  /** Targets that a scan of the handler's source cannot see. */
-  readonly to?: readonly string[]
 }
 
 // In a tuple, since `never` (no schema) alone would make the whole type `never`.
@@ -51,16 +46,22 @@ type InputOf<Schema> = [Schema] extends [never]
 export class Blueprint<Schema extends ZodType = never> {
   readonly name: string
   readonly #options: BlueprintOptions<Schema>
-  readonly #states = new Map<string, StateDefinition>()
+  readonly #states = new Map<string, StateDraft>()
+  readonly #events: Map<string, ZodType>
+  #latest: StateDraft | undefined
   #definition: BlueprintDefinition | undefined
 
   /** @throws BlueprintError `BLUEPRINT_INVALID` for a name, version or endpoint that cannot be one. */
   constructor(name: string, options: BlueprintOptions<Schema> = {}) {
     this.name = name
     this.#options = options
+    this.#events = new Map(Object.entries(options.events ?? {}))
     if (!isIdentifier(name))
       throw this.#invalid(['its name may have letters, digits, _ and - only'])
-    const { version, endpoint } = options
+    const { version, endpoint, timeout = 1 } = options
+    if (!Number.isFinite(timeout) || timeout <= 0) {
+      throw this.#invalid([`its timeout must be more than 0 seconds, got ${String(timeout)}`])
+    }
     if (version !== undefined && !/^\w[\w.-]*$/.test(version)) {
       throw this.#invalid([`its version '${version}' must be one path segment, for example 'v1'`])
     }
@@ -72,31 +73,83 @@ export class Blueprint<Schema extends ZodType = never> {
   }
 
   /**
-   * Adds a state. End states need no handler; all others do.
+   * Adds a state. End states need no handler; all others have one, conditions, or an aggregator.
    * @throws BlueprintError `BLUEPRINT_INVALID` for a name taken before, or after registration.
    */
   state(name: string, options: StateOptions, handler?: Handler<InputOf<Schema>>): this
-  state(name: string, handler: Handler<InputOf<Schema>>): this
+  state(name: string, handler?: Handler<InputOf<Schema>>): this
   state(
+    name: string,
+    given: StateOptions | Handler<InputOf<Schema>> = {},
+    second?: Handler<InputOf<Schema>>,
+  ): this {
+    const [options, handler] = typeof given === 'function' ? [{}, given] : [given, second]
+    const state = this.#open(name)
+    if (this.#states.has(name) && !state.isOpen) {
+      throw this.#invalid([`state '${name}' is declared twice; give the second one another name`])
+    }
+    state.describe(options)
+    if (handler !== undefined) state.handle(asHandler(handler))
+    return this.#keep(name, state)
+  }
+
+  /**
+   * Adds a handler to the latest state that runs when its condition holds, before the state's own.
+   * The first condition that holds, in order of declaration, decides.
+   *
+   * @param condition - a predicate, or text such as `context.initial_data.type == 'urgent'`.
+   * @throws BlueprintError `CONDITION_INVALID` for text that is no condition; `BLUEPRINT_INVALID`
+   *   where no state comes before.
+   */
+  when(condition: string | Predicate<InputOf<Schema>>, handler: Handler<InputOf<Schema>>): this {
+    if (this.#latest === undefined) {
+      throw this.#invalid(['a condition comes before any state; call state(name) first'])
+    }
+    this.#assertOpen('a condition')
+    this.#latest.when(
+      typeof condition === 'string' ? condition : asPredicate(condition),
+      asHandler(handler),
+    )
+    return this
+  }
+
+  /**
+   * Adds what runs when the branches of a `dispatchParallel` have come out: a state to name in
+   * `aggregateInto`.
+   * @throws BlueprintError `BLUEPRINT_INVALID` for a second aggregator of the name.
+   */
+  aggregator(name: string, options: StateOptions, handler: Handler<InputOf<Schema>>): this
+  aggregator(name: string, handler: Handler<InputOf<Schema>>): this
+  aggregator(
     name: string,
     given: StateOptions | Handler<InputOf<Schema>>,
     second?: Handler<InputOf<Schema>>,
   ): this {
     const [options, handler] = typeof given === 'function' ? [{}, given] : [given, second]
-    if (this.#definition !== undefined) {
-      throw this.#invalid([`state '${name}' was added after the blueprint was registered`])
+    if (handler === undefined) throw this.#invalid([`aggregator '${name}' has no handler`])
+    const state = this.#open(name)
+    if (state.hasAggregator) {
+      throw this.#invalid([`aggregator '${name}' is declared twice; give the second another name`])
     }
-    if (name === '') throw this.#invalid(['a state has an empty name'])
-    if (this.#states.has(name)) {
-      throw this.#invalid([`state '${name}' is declared twice; give the second one another name`])
-    }
-    this.#states.set(name, stateDefinition(name, options, handler))
+    state.describe(options)
+    state.aggregate(asHandler(handler))
+    return this.#keep(name, state)
+  }
+
+  /**
+   * Says what the data of an event must be; events without a schema may have any.
+   * @throws BlueprintError `BLUEPRINT_INVALID` for a second schema of the name.
+   */
+  event(name: string, schema: ZodType): this {
+    this.#assertOpen(`event '${name}'`)
+    if (this.#events.has(name)) throw this.#invalid([`event '${name}' is declared twice`])
+    this.#events.set(name, schema)
     return this
   }
 
   /** Issues that registration would find; errors first. */
   check(): readonly BlueprintIssue[] {
-    return checkStates(this.#states)
+    return checkStates(this.#defined())
   }
 
   /**
@@ -107,20 +160,45 @@ export class Blueprint<Schema extends ZodType = never> {
     if (this.#definition !== undefined) return this.#definition
     const errors = this.check().filter((issue) => issue.level === 'error')
     if (errors.length > 0) throw this.#invalid(errors.map((issue) => issue.message))
-    const { version = null, endpoint, input, dataStores = {} } = this.#options
+    const { version = null, endpoint, input, output, timeout, dataStores = {} } = this.#options
     const stores = Object.entries(dataStores).map(
       ([key, store]) => [key, asDataStore(store)] as const,
     )
+    const states = this.#defined()
     this.#definition = {
       name: this.name,
       version,
       endpoint: endpoint === undefined ? null : `/${endpoint.replace(/^\//, '')}`,
       input: input ?? null,
+      output: output ?? null,
+      events: this.#events,
+      timeoutMs: timeout === undefined ? null : timeout * 1000,
       dataStores: Object.freeze(Object.fromEntries(stores)),
-      states: this.#states,
-      ref: { name: this.name, version, hash: fingerprint(this.#states.values()) },
+      states,
+      ref: { name: this.name, version, hash: fingerprint(states.values()) },
     }
     return this.#definition
+  }
+
+  #defined(): ReadonlyMap<string, StateDefinition> {
+    return new Map([...this.#states].map(([name, state]) => [name, state.define()]))
+  }
+
+  #open(name: string): StateDraft {
+    this.#assertOpen(`state '${name}'`)
+    if (name === '') throw this.#invalid(['a state has an empty name'])
+    return this.#states.get(name) ?? new StateDraft(name)
+  }
+
+  #keep(name: string, state: StateDraft): this {
+    this.#states.set(name, state)
+    this.#latest = state
+    return this
+  }
+
+  #assertOpen(what: string): void {
+    if (this.#definition === undefined) return
+    throw this.#invalid([`${what} was added after the blueprint was registered`])
   }
 
   #invalid(problems: readonly string[]): BlueprintError {
@@ -129,21 +207,11 @@ export class Blueprint<Schema extends ZodType = never> {
   }
 }
 
-function stateDefinition<Input>(
-  name: string,
-  options: StateOptions,
-  handler: Handler<Input> | undefined,
-): StateDefinition {
-  const { start = false, end = false, to = [] } = options
-  return {
-    name,
-    start,
-    end: end === false ? null : endOutcome(name, end),
-    // Safe: the engine hands over only data that this blueprint's input schema has accepted.
-    handler: handler === undefined ? null : (handler as unknown as Handler),
-    to,
-    scan: handler === undefined ? NOTHING_TO_SCAN : scanHandler(String(handler)),
-  }
+// Safe: the engine hands over only data that this blueprint's input schema has accepted.
+function asHandler<Input>(handler: Handler<Input>): Handler {
+  return handler as unknown as Handler
 }
 
-const NOTHING_TO_SCAN = { targets: [], hasUnseen: false } as const
+function asPredicate<Input>(predicate: Predicate<Input>): Predicate {
+  return predicate as unknown as Predicate
+}

@@ -1,5 +1,5 @@
 /** What is wrong with a blueprint, found before its first job. */
-import type { StateDefinition } from './definition.ts'
+import { handlersOf, type StateDefinition } from './definition.ts'
 
 export interface BlueprintIssue {
   readonly level: 'error' | 'warning'
@@ -32,7 +32,7 @@ function stateIssues(
   states: ReadonlyMap<string, StateDefinition>,
 ): BlueprintIssue[] {
   const issues: BlueprintIssue[] = []
-  if (state.handler === null && state.end === null) {
+  if (handlersOf(state).length === 0 && state.end === null) {
     const message = `state '${state.name}' has no handler and is no end state; add a handler or { end: true }`
     issues.push({ level: 'error', message })
   }
@@ -46,7 +46,7 @@ function stateIssues(
 
 /** Where a state can lead, as far as known. */
 export function targetsOf(state: StateDefinition): readonly string[] {
-  return [...new Set([...state.scan.targets, ...state.to])]
+  return [...new Set([...handlersOf(state).flatMap(({ scan }) => scan.targets), ...state.to])]
 }
 
 function reachIssues(states: ReadonlyMap<string, StateDefinition>): BlueprintIssue[] {
@@ -56,7 +56,8 @@ function reachIssues(states: ReadonlyMap<string, StateDefinition>): BlueprintIss
     if (reached.has(state.name)) continue
     reached.add(state.name)
     // A target that the scan cannot read may be any state, unless the author declared them.
-    if (state.scan.hasUnseen && state.to.length === 0) return []
+    const hasUnseen = handlersOf(state).some(({ scan }) => scan.hasUnseen)
+    if (hasUnseen && state.to.length === 0) return []
     for (const target of targetsOf(state)) {
       const next = states.get(target)
       if (next !== undefined) queue.push(next)

@@ -1,7 +1,10 @@
 /** What a handler is given. */
 import type { JsonObject } from '@avtomatika/protocol'
-import type { Job } from '../job/job.ts'
 import { toJsonObject } from '../json/to-json.ts'
+import type { Job } from '../job/job.ts'
+import type { BranchResult } from '../job/task.ts'
+import type { JobError } from '../job/vocabulary.ts'
+import type { Approval, ChildReport, ReceivedEvent } from '../job/wait.ts'
 import type { Actions } from './actions.ts'
 
 /** The client that a job belongs to, without its token. */
@@ -11,7 +14,22 @@ export interface ClientInfo {
   readonly params: JsonObject
 }
 
-interface ReservedContext<Input> {
+/** How a branch came out, as the aggregator finds it by task id. */
+export interface AggregationResult {
+  readonly status: string
+  readonly data: JsonObject | null
+  readonly error: JobError | null
+}
+
+/** What the branches before an aggregator brought. */
+export interface AggregationContext {
+  /** By task id. */
+  readonly aggregationResults: Readonly<Record<string, AggregationResult>>
+  /** In the order in which the branches were given. */
+  readonly branches: readonly BranchResult[]
+}
+
+interface ReservedContext<Input> extends AggregationContext {
   readonly jobId: string
   /** The state whose handler runs. */
   readonly currentState: string
@@ -25,6 +43,12 @@ interface ReservedContext<Input> {
   readonly client: ClientInfo
   readonly dataStores: Readonly<Record<string, DataStoreValue>>
   readonly metadata: JsonObject
+  /** The decision, in a state that `awaitHumanApproval` led to. */
+  readonly approval: Approval | undefined
+  /** How the child ended, in a state that `runBlueprint` led to. */
+  readonly child: ChildReport | undefined
+  /** The event, in a state that `waitForEvent` led to. */
+  readonly event: ReceivedEvent | undefined
 }
 
 // A host passes whatever it likes, and only it knows the type.
@@ -42,6 +66,9 @@ export type HandlerContext<Input = JsonObject> = ReservedContext<Input> &
 
 /** A state's code. In an end state, what it returns becomes the job's result. */
 export type Handler<Input = JsonObject> = (context: HandlerContext<Input>) => unknown
+
+/** Decides whether a conditional handler is the one that runs. */
+export type Predicate<Input = JsonObject> = (context: HandlerContext<Input>) => boolean
 
 /**
  * Builds the context of one run. Its data is frozen: a handler that wrote into it would change the
@@ -65,6 +92,29 @@ export function handlerContext(
     client: { id: owner.clientId, plan: owner.plan, params: toJsonObject(owner.params, 'params') },
     dataStores: dataStores as ReservedContext<JsonObject>['dataStores'],
     metadata: toJsonObject(job.metadata, 'metadata'),
+    ...receivedBy(job),
   }
   return { ...initialData, ...stateHistory, ...reserved }
+}
+
+type ReceivedContext = AggregationContext &
+  Pick<ReservedContext<JsonObject>, 'approval' | 'child' | 'event'>
+
+function receivedBy({ received }: Job): ReceivedContext {
+  const branches = received?.kind === 'branches' ? received.branches.map(frozen) : []
+  const byTask = branches.map(({ taskId, status, data, error }) => [
+    taskId,
+    { status, data, error },
+  ])
+  return {
+    aggregationResults: Object.fromEntries(byTask) as AggregationContext['aggregationResults'],
+    branches,
+    approval: received?.kind === 'approval' ? frozen(received.approval) : undefined,
+    child: received?.kind === 'child' ? frozen(received.child) : undefined,
+    event: received?.kind === 'event' ? frozen(received.event) : undefined,
+  }
+}
+
+function frozen<T extends object>(value: T): T {
+  return toJsonObject(value, 'received') as unknown as T
 }

@@ -1,4 +1,4 @@
-import type { EndOutcome } from '../job/job.ts'
+import type { EndOutcome } from '../job/vocabulary.ts'
 
 /** Endings of state names that mean failure, alone or after an underscore. */
 const FAILED_NAME = /(^|_)(failed|error|rejected|cancelled)$/

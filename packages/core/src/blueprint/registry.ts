@@ -1,6 +1,6 @@
 import { BlueprintError } from '@avtomatika/protocol'
 import type { BlueprintRef } from '../job/job.ts'
-import type { BlueprintDefinition } from './definition.ts'
+import { handlersOf, type BlueprintDefinition } from './definition.ts'
 
 /** Where jobs of any blueprint are created: under the bare prefix, `v1` and every version in use. */
 const GENERIC_ROUTE = /^(\/[^/]+)?\/jobs$/
@@ -41,6 +41,24 @@ export class BlueprintRegistry {
   /** By name alone: the one without version, else the one registered last. */
   findByName(name: string): BlueprintDefinition | undefined {
     return this.find({ name, version: null }) ?? this.all().findLast((d) => d.name === name)
+  }
+
+  /**
+   * Checks what only all blueprints together can show.
+   * @throws BlueprintError `BLUEPRINT_INVALID` for a literal child that is not registered (D-36).
+   */
+  assertComplete(): void {
+    const problems = this.all().flatMap((blueprint) =>
+      [...blueprint.states.values()].flatMap((state) =>
+        handlersOf(state)
+          .flatMap(({ scan }) => scan.children)
+          .filter((child) => this.findByName(child) === undefined)
+          .map((child) => `state '${state.name}' of blueprint '${blueprint.name}' runs '${child}'`),
+      ),
+    )
+    if (problems.length === 0) return
+    const message = `There is no such blueprint: ${problems.join('; ')}. Register it, or correct the name.`
+    throw new BlueprintError('BLUEPRINT_INVALID', { message, details: { problems } })
   }
 
   all(): readonly BlueprintDefinition[] {
