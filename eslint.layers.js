@@ -17,8 +17,9 @@ const CORE_LAYERS = {
   ports: ['job'],
   memory: ['ports', 'job'],
   engine: ['ports', 'job', 'blueprint', 'json'],
+  webhooks: ['ports', 'job'],
   http: ['engine', 'ports', 'job', 'blueprint', 'json'],
-  orchestrator: ['http', 'engine', 'memory', 'ports', 'job', 'blueprint', 'json'],
+  orchestrator: ['http', 'webhooks', 'engine', 'memory', 'ports', 'job', 'blueprint', 'json'],
   testing: ['engine', 'memory', 'ports', 'job', 'blueprint', 'json'],
 }
 
@@ -90,7 +91,7 @@ const CHANCE = 'Chance comes in through the Ids or Random port.'
 /** The rules of a job and of a blueprint neither wait nor look at the world. */
 export const pureLayers = {
   name: 'pure layers of core',
-  files: ['packages/core/src/{json,job,blueprint,engine,memory,http}/**/*.ts'],
+  files: ['packages/core/src/{json,job,blueprint,engine,memory,webhooks,http}/**/*.ts'],
   rules: {
     'no-restricted-properties': [
       'error',

@@ -1,8 +1,9 @@
 /** Hands tasks to the workers that poll for them. */
 import { NotFoundError } from '@avtomatika/protocol'
 import type { OfferedTask } from '../job/effect.ts'
-import type { TaskDemand } from '../job/job.ts'
-import type { ClaimedTask } from '../ports/storage.ts'
+import { find } from '../job/on-task.ts'
+import type { TaskDemand } from '../job/task.ts'
+import type { ClaimedTask, Hint } from '../ports/storage.ts'
 import type { WorkerRecord } from '../ports/worker-record.ts'
 import { fits, startable } from './eligibility.ts'
 import type { EngineParts } from './engine-parts.ts'
@@ -60,11 +61,17 @@ export class Dispatcher {
     this.#waiters.wakeAll()
   }
 
-  /** A task of this class is on offer. */
-  async offered(classId: string): Promise<void> {
+  /** A task is on offer: to all, or for now to all but the worker that has just failed it. */
+  async offered({ classId, openToAllAt }: Extract<Hint, { kind: 'task' }>): Promise<void> {
     if (!this.#classes.has(classId)) await this.#refreshClasses()
     const demand = this.#classes.get(classId)
-    if (demand !== undefined) this.#waiters.call(demand)
+    if (demand === undefined) return
+    this.#waiters.call(demand)
+    if (openToAllAt === undefined) return
+    const { clock } = this.#parts
+    clock.after(openToAllAt - clock.now(), () => {
+      this.#waiters.call(demand)
+    })
   }
 
   /**
@@ -147,9 +154,9 @@ export class Dispatcher {
     const { workerId } = worker
     const event = { kind: 'task_claimed', at: clock.now(), taskId: task.taskId, workerId } as const
     const decision = await writer.apply(task.jobId, event)
-    const wait = decision.kind === 'changed' ? decision.job.wait : null
-    if (wait?.for === 'task' && wait.phase.kind === 'claimed') {
-      return { task, leaseExpiresAt, deadlineAt: wait.phase.deadlineAt }
+    const run = decision.kind === 'changed' ? find(decision.job, task.taskId)?.run : undefined
+    if (run?.phase.kind === 'claimed') {
+      return { task, leaseExpiresAt, deadlineAt: run.phase.deadlineAt }
     }
     await storage.dropTask(task.taskId)
     return undefined

@@ -1,34 +1,29 @@
 /** The orchestrator without its HTTP: jobs in, tasks out, everything else on its own. */
-import { createHash } from 'node:crypto'
-import {
-  ConflictError,
-  describeIssues,
-  InputError,
-  NotFoundError,
-  UnavailableError,
-  type JsonObject,
-  type Result,
-} from '@avtomatika/protocol'
-import { startTarget, type BlueprintDefinition } from '../blueprint/definition.ts'
+import { LimitError, NotFoundError, type Result } from '@avtomatika/protocol'
 import { DispatchSettings } from '../blueprint/dispatch-settings.ts'
 import type { BlueprintRegistry } from '../blueprint/registry.ts'
-import { toJsonObject } from '../json/to-json.ts'
 import type { Decision } from '../job/decision.ts'
 import type { HistoryRecord } from '../job/effect.ts'
-import type { Job, JobOwner } from '../job/job.ts'
+import type { Job } from '../job/job.ts'
 import type { Clock } from '../ports/clock.ts'
 import type { History } from '../ports/history.ts'
 import type { Ids } from '../ports/ids.ts'
 import type { Log } from '../ports/log.ts'
-import type { CommitEntry, Hint, Storage } from '../ports/storage.ts'
+import type { Notifier } from '../ports/notifier.ts'
+import type { Hint, Storage } from '../ports/storage.ts'
+import { Courier } from './courier.ts'
+import { Desk } from './desk.ts'
 import { Dispatcher } from './dispatcher.ts'
 import type { EngineParts } from './engine-parts.ts'
+import { EventIntake } from './event-intake.ts'
 import { Executor } from './executor.ts'
 import { Fleet } from './fleet.ts'
+import type { Hooks } from './hooks.ts'
+import { JobCreation, type NewJobRequest } from './job-creation.ts'
 import { JobWriter } from './job-writer.ts'
 import { Outbox } from './outbox.ts'
 import { workerTtlMs, type EngineSettings } from './settings.ts'
-import { taskOutcome } from './task-outcome.ts'
+import { readOutcome } from './task-outcome.ts'
 import { Watcher } from './watcher.ts'
 
 export interface EngineOptions {
@@ -40,20 +35,10 @@ export interface EngineOptions {
   readonly ids: Ids
   readonly log: Log
   readonly instanceId: string
+  /** Makes who calls the webhooks, once per start. */
+  readonly notifier: () => Notifier
+  readonly hooks?: Hooks
   readonly checkInvariants?: boolean
-}
-
-export interface NewJobRequest {
-  readonly blueprint: BlueprintDefinition
-  readonly initialData: unknown
-  readonly owner: JobOwner
-  readonly tracing?: Readonly<Record<string, string>>
-  readonly metadata?: JsonObject
-  readonly webhookUrl?: string | undefined
-  readonly dispatchTimeoutMs?: number | undefined
-  readonly resultTimeoutMs?: number | undefined
-  /** The same key from the same owner creates one job, however often it is sent. */
-  readonly idempotencyKey?: string | undefined
 }
 
 export interface ProgressReport {
@@ -78,9 +63,16 @@ const LOOK_AGAIN_MS = 1_000
 export class Engine {
   readonly fleet: Fleet
   readonly dispatcher: Dispatcher
+  /** Where people act on jobs. */
+  readonly desk: Desk
+  /** Where events come in. */
+  readonly events: EventIntake
   readonly #parts: EngineParts
   readonly #history: History
   readonly #settings: EngineSettings
+  readonly #blueprints: BlueprintRegistry
+  readonly #creation: JobCreation
+  readonly #courier: Courier
   readonly #executor: Executor
   readonly #watcher: Watcher
   readonly #outbox: Outbox
@@ -92,19 +84,33 @@ export class Engine {
     const { rules, taskTimeoutMs, executorConcurrency: concurrency } = settings
     const checkInvariants = options.checkInvariants ?? false
     const writer = new JobWriter({ storage, rules, checkInvariants })
-    this.#parts = { storage, writer, clock, ids, log, instanceId }
+    const parts = { storage, writer, clock, ids, log, instanceId }
+    this.#parts = parts
     this.#history = options.history
     this.#settings = settings
-    this.fleet = new Fleet(this.#parts, workerTtlMs(settings))
-    this.dispatcher = new Dispatcher(this.#parts, workerTtlMs(settings))
-    const dispatch = new DispatchSettings(taskTimeoutMs)
-    this.#executor = new Executor(this.#parts, { blueprints, settings: dispatch, concurrency })
-    this.#watcher = new Watcher(this.#parts)
-    this.#outbox = new Outbox(this.#parts, options.history)
+    this.#blueprints = blueprints
+    const { maxDataBytes, idempotencyTtlMs } = settings
+    this.#creation = new JobCreation({ parts, blueprints, idempotencyTtlMs, maxDataBytes })
+    this.desk = new Desk(parts, { blueprints, maxDataBytes })
+    this.events = new EventIntake(parts, blueprints, maxDataBytes)
+    this.fleet = new Fleet(parts, workerTtlMs(settings))
+    this.dispatcher = new Dispatcher(parts, workerTtlMs(settings))
+    const tools = {
+      settings: new DispatchSettings({ taskTimeoutMs, retry: rules.retry }),
+      child: this.#creation.child.bind(this.#creation),
+    }
+    this.#executor = new Executor(parts, { blueprints, tools, concurrency })
+    this.#watcher = new Watcher(parts)
+    this.#courier = new Courier(parts, { notifier: options.notifier, events: this.events })
+    this.#outbox = new Outbox(parts, { history: options.history, hooks: options.hooks ?? {} })
   }
 
-  /** Starts the loops; a second call changes nothing. */
+  /**
+   * Starts the loops; a second call changes nothing.
+   * @throws BlueprintError `BLUEPRINT_INVALID` for a child blueprint that is not registered.
+   */
   start(): void {
+    this.#blueprints.assertComplete()
     this.#isRunning = true
     this.#stopHints ??= this.#parts.storage.onHint((hint) => {
       this.#follow(hint)
@@ -112,6 +118,7 @@ export class Engine {
     this.dispatcher.start()
     this.#executor.start()
     this.#watcher.start()
+    this.#courier.start()
     this.#outbox.start()
   }
 
@@ -123,7 +130,7 @@ export class Engine {
     this.#isRunning = false
     this.dispatcher.stop()
     this.#parts.writer.announceAll()
-    await Promise.all([this.#executor.stop(graceMs), this.#watcher.stop()])
+    await Promise.all([this.#executor.stop(graceMs), this.#watcher.stop(), this.#courier.stop()])
     await this.#outbox.stop()
     this.#stopHints?.()
     this.#stopHints = undefined
@@ -133,32 +140,10 @@ export class Engine {
    * Accepts a job.
    * @throws InputError `INVALID_INPUT` when the input does not match the blueprint's schema.
    * @throws ConflictError `IDEMPOTENCY_CONFLICT` when the key was used for another request.
+   * @throws LimitError `DATA_TOO_LARGE` for initial data or metadata that are.
    */
-  async createJob(request: NewJobRequest): Promise<{ readonly jobId: string }> {
-    const { blueprint, owner } = request
-    const { clock, ids, writer } = this.#parts
-    const initialData = await checkedInput(blueprint, request.initialData)
-    const id = ids.jobId()
-    const job = {
-      id,
-      blueprint: blueprint.ref,
-      initialData,
-      owner,
-      tracing: request.tracing ?? {},
-      metadata: request.metadata ?? {},
-      webhookUrl: request.webhookUrl ?? null,
-      parentId: null,
-      dispatchTimeoutMs: request.dispatchTimeoutMs ?? null,
-      resultTimeoutMs: request.resultTimeoutMs ?? null,
-    }
-    const at = clock.now()
-    const event = { kind: 'created', at, job, start: startTarget(blueprint) } as const
-    const idempotency = this.#idempotency(request, at)
-    const outcome = await writer.create(event, idempotency)
-    if (outcome.kind === 'duplicate') return sameJob(outcome, idempotency?.fingerprint)
-    if (outcome.kind === 'committed') return { jobId: id }
-    const message = `The id ${id} is taken by another job; create the job again.`
-    throw new UnavailableError('STORAGE_UNAVAILABLE', { message })
+  createJob(request: NewJobRequest): Promise<{ readonly jobId: string }> {
+    return this.#creation.create(request)
   }
 
   /**
@@ -196,23 +181,35 @@ export class Engine {
   async cancelJob(jobId: string, ownerId?: string): Promise<void> {
     await this.readJob(jobId, ownerId)
     const { clock, writer } = this.#parts
-    const decision = await writer.apply(jobId, { kind: 'cancel_requested', at: clock.now() })
+    const reason = 'The job was cancelled by its client.'
+    const decision = await writer.apply(jobId, {
+      kind: 'cancel_requested',
+      at: clock.now(),
+      reason,
+    })
     if (decision.kind === 'changed') return
     const message = 'Job not found or already terminal.'
     throw new NotFoundError('JOB_ALREADY_TERMINAL', { message })
   }
 
-  /** Takes a worker's result; whatever comes of it is an answer, not an error. */
-  reportResult(workerId: string, result: Result): Promise<Decision> {
+  /**
+   * Takes a worker's result; whatever comes of it is an answer, not an error.
+   * @throws LimitError `DATA_TOO_LARGE` for data that the job did not take; it was told, and is
+   *   quarantined.
+   */
+  async reportResult(workerId: string, result: Result): Promise<Decision> {
     const { clock, ids, writer } = this.#parts
-    return writer.apply(result.jobId, {
+    const { outcome, problem } = readOutcome(result, this.#settings.maxDataBytes)
+    const decision = await writer.apply(result.jobId, {
       kind: 'task_result',
       at: clock.now(),
       taskId: result.taskId,
       workerId,
-      outcome: taskOutcome(result),
+      outcome,
       chance: ids.chance(),
     })
+    if (problem === undefined || decision.kind !== 'changed') return decision
+    throw new LimitError('DATA_TOO_LARGE', { message: problem })
   }
 
   /** Takes word of how far a task is. */
@@ -227,18 +224,22 @@ export class Engine {
     return this.#history.ofJob(jobId)
   }
 
-  /** Quarantined jobs, newest first. */
-  listQuarantined(ownerId: string, limit: number): Promise<readonly Job[]> {
-    return this.#parts.storage.listQuarantined({ ownerId, limit })
+  /**
+   * Quarantined jobs, newest first.
+   * @param ownerId - left out, those of all owners.
+   */
+  listQuarantined(limit: number, ownerId?: string): Promise<readonly Job[]> {
+    return this.#parts.storage.listQuarantined({ ...(ownerId !== undefined && { ownerId }), limit })
   }
 
   #follow(hint: Hint): void {
     if (hint.kind === 'step') this.#executor.wake()
     if (hint.kind === 'record') this.#outbox.wake()
+    if (hint.kind === 'message') this.#courier.wake()
     if (hint.kind === 'deadline') this.#watcher.expect(hint.at)
     if (hint.kind === 'job_ended') this.#parts.writer.announce(hint.jobId)
     if (hint.kind === 'task') {
-      this.dispatcher.offered(hint.classId).catch((error: unknown) => {
+      this.dispatcher.offered(hint).catch((error: unknown) => {
         this.#parts.log.warn(
           { err: error },
           'a hint could not be followed; polls look by themselves',
@@ -261,37 +262,4 @@ export class Engine {
       signal.addEventListener('abort', done, { once: true })
     })
   }
-
-  #idempotency(request: NewJobRequest, now: number): CommitEntry['idempotency'] {
-    const { idempotencyKey, owner, blueprint, initialData } = request
-    if (idempotencyKey === undefined) return undefined
-    const said = JSON.stringify([blueprint.name, blueprint.version, initialData])
-    const fingerprint = createHash('sha256').update(said).digest('hex')
-    const expiresAt = now + this.#settings.idempotencyTtlMs
-    // As JSON, since a colon may stand in an id and in a key: nobody reaches another's keys.
-    const key = JSON.stringify([owner.clientId, idempotencyKey])
-    return { key, fingerprint, now, expiresAt }
-  }
-}
-
-function sameJob(
-  outcome: { readonly jobId: string; readonly fingerprint: string },
-  fingerprint: string | undefined,
-): { readonly jobId: string } {
-  if (outcome.fingerprint === fingerprint) return { jobId: outcome.jobId }
-  const message = 'This Idempotency-Key was used for another request. Use a new key for a new job.'
-  throw new ConflictError('IDEMPOTENCY_CONFLICT', { message })
-}
-
-async function checkedInput(blueprint: BlueprintDefinition, given: unknown): Promise<JsonObject> {
-  if (blueprint.input === null) return toJsonObject(given, 'initial_data')
-  const parsed = await blueprint.input.safeParseAsync(given)
-  if (parsed.success) return toJsonObject(parsed.data, 'initial_data')
-  const issues = describeIssues(parsed.error).map(({ path, message }) => {
-    const below = path === '' || path.startsWith('[') ? path : `.${path}`
-    return { path: `initial_data${below}`, message }
-  })
-  const list = issues.map(({ path, message }) => `${path}: ${message}`).join('; ')
-  const message = `Input validation failed for blueprint '${blueprint.name}': ${list}`
-  throw new InputError('INVALID_INPUT', { message, details: { issues } })
 }

@@ -1,12 +1,11 @@
 /** Takes ready steps and runs their handlers, several at a time, each under a lease. */
 import type { BlueprintRegistry } from '../blueprint/registry.ts'
-import type { DispatchSettings } from '../blueprint/dispatch-settings.ts'
 import type { JobEvent } from '../job/event.ts'
 import type { Job } from '../job/job.ts'
 import type { ClaimedStep } from '../ports/storage.ts'
 import type { EngineParts } from './engine-parts.ts'
 import { Loop } from './loop.ts'
-import { runStep } from './run-step.ts'
+import { runStep, type StepTools } from './run-step.ts'
 
 /** A step is handed out again when its holder has been silent for this long. */
 const STEP_LEASE_MS = 30_000
@@ -17,7 +16,7 @@ const MISSING_BLUEPRINT_PAUSE_MS = 5_000
 
 export interface ExecutorOptions {
   readonly blueprints: BlueprintRegistry
-  readonly settings: DispatchSettings
+  readonly tools: StepTools
   readonly concurrency: number
 }
 
@@ -113,10 +112,11 @@ export class Executor {
     const { clock, ids } = this.#parts
     const blueprint = this.#options.blueprints.find(job.blueprint)
     if (blueprint === undefined) return this.#deferred(job, stepId)
-    const outcome = await runStep(job, blueprint, this.#options.settings)
+    const outcome = await runStep(job, blueprint, this.#options.tools)
     const at = clock.now()
     if (outcome.kind === 'succeeded') {
-      return { kind: 'step_succeeded', at, stepId, action: outcome.action }
+      const { action, remarks } = outcome
+      return { kind: 'step_succeeded', at, stepId, action, remarks }
     }
     const { error, then } = outcome
     const where = { jobId: job.id, blueprint: job.blueprint.name, state: job.state }

@@ -4,6 +4,7 @@ import {
   type Heartbeat,
   type JsonObject,
   type Registration,
+  type Skill,
 } from '@avtomatika/protocol'
 import { toJsonObject } from '../json/to-json.ts'
 import type { WorkerRecord, WorkerSkill, WorkerUpdate } from '../ports/worker-record.ts'
@@ -95,8 +96,8 @@ export class Fleet {
   }
 }
 
-function skillOf({ name, version }: { name: string; version?: string | undefined }): WorkerSkill {
-  return { name, version: version ?? null }
+function skillOf({ name, type, version }: Skill): WorkerSkill {
+  return { name, type: type ?? null, version: version ?? null }
 }
 
 function changesOf(beat: Heartbeat): WorkerUpdate['changes'] {

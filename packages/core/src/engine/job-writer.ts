@@ -8,8 +8,9 @@ import type { Job } from '../job/job.ts'
 import type { Rules } from '../job/rules.ts'
 import type { CommitEntry, CommitOutcome, Storage } from '../ports/storage.ts'
 import { Committer } from './committer.ts'
+import { Lanes } from './lanes.ts'
 
-/** Each try means that somebody else changed the job in between; that many in a row is a fault. */
+/** Each try means that another process changed the job in between; that many in a row is a fault. */
 const MAX_CONFLICTS = 100
 
 export interface JobWriterOptions {
@@ -19,11 +20,18 @@ export interface JobWriterOptions {
   readonly checkInvariants: boolean
 }
 
+/** What happens to a job that exists. */
+export type LaterEvent = Exclude<JobEvent, CreatedEvent>
+
+/** An event, or how to make it from the job as it is now. */
+export type EventSource = LaterEvent | ((job: Job | undefined) => LaterEvent | Promise<LaterEvent>)
+
 export class JobWriter {
   readonly #storage: Storage
   readonly #rules: Rules
   readonly #checkInvariants: boolean
   readonly #committer: Committer
+  readonly #lanes = new Lanes()
   readonly #watchers = new Map<string, Set<() => void>>()
 
   constructor({ storage, rules, checkInvariants }: JobWriterOptions) {
@@ -33,10 +41,18 @@ export class JobWriter {
     this.#committer = new Committer(storage)
   }
 
-  /** Applies an event to a job, exactly once, whatever else happens to it meanwhile. */
-  async apply(jobId: string, event: Exclude<JobEvent, CreatedEvent>): Promise<Decision> {
+  /**
+   * Applies an event to a job, exactly once, whatever else happens to it meanwhile. Events of this
+   * process for one job stand in line, so that a thousand branches do not conflict with each other.
+   */
+  apply(jobId: string, source: EventSource): Promise<Decision> {
+    return this.#lanes.run(jobId, () => this.#apply(jobId, source))
+  }
+
+  async #apply(jobId: string, source: EventSource): Promise<Decision> {
     for (let tries = 0; tries < MAX_CONFLICTS; tries += 1) {
       const job = await this.#storage.findJob(jobId)
+      const event = typeof source === 'function' ? await source(job) : source
       const decision = this.#decide(job, event)
       if (decision.kind !== 'changed') return decision
       const outcome = await this.#commit(decision, job?.version ?? 0)

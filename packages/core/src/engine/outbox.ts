@@ -1,6 +1,7 @@
-/** Carries history rows from the outbox to the history, in batches, at least once. */
+/** Carries history rows from the outbox to the history and the host, in batches, at least once. */
 import type { History } from '../ports/history.ts'
 import type { EngineParts } from './engine-parts.ts'
+import { callHooks, type Hooks } from './hooks.ts'
 import { Loop } from './loop.ts'
 
 const LEASE_MS = 30_000
@@ -10,12 +11,17 @@ const SLOW_TICK_MS = 1_000
 export class Outbox {
   readonly #parts: EngineParts
   readonly #history: History
+  readonly #hooks: Hooks
   readonly #loop: Loop
   #isStarted = false
 
-  constructor(parts: EngineParts, history: History) {
+  constructor(
+    parts: EngineParts,
+    { history, hooks }: { readonly history: History; readonly hooks: Hooks },
+  ) {
     this.#parts = parts
     this.#history = history
+    this.#hooks = hooks
     const { clock, log } = parts
     this.#loop = new Loop({ name: 'outbox', clock, log, round: () => this.#round() })
   }
@@ -53,6 +59,7 @@ export class Outbox {
     const records = await storage.claimRecords(claim)
     if (records.length === 0) return 0
     await this.#history.append(records)
+    await callHooks(this.#parts, this.#hooks, records)
     await storage.ackRecords(records.map(({ eventId }) => eventId))
     return records.length
   }

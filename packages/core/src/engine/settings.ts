@@ -13,6 +13,8 @@ export interface EngineSettings {
   readonly workerHealthIntervalMs: number
   /** How long an idempotency key is remembered. Default 86 400 000 (a day). */
   readonly idempotencyTtlMs: number
+  /** Largest data of one result, event, decision or patch, in bytes of JSON. Default 1 048 576. */
+  readonly maxDataBytes: number
 }
 
 export const DEFAULT_SETTINGS: EngineSettings = {
@@ -22,6 +24,7 @@ export const DEFAULT_SETTINGS: EngineSettings = {
   pollTimeoutMs: 30_000,
   workerHealthIntervalMs: 60_000,
   idempotencyTtlMs: 86_400_000,
+  maxDataBytes: 1024 * 1024,
 }
 
 /** A worker, and what it holds, is given up after two missed beats. */

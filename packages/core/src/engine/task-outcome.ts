@@ -1,13 +1,33 @@
-import { isJsonObject, type JsonObject, type Result } from '@avtomatika/protocol'
+import { isJsonObject, TASK_ERROR_CODES, type JsonObject, type Result } from '@avtomatika/protocol'
 import { toJsonObject } from '../json/to-json.ts'
 import type { TaskOutcome } from '../job/event.ts'
-import type { JobError } from '../job/job.ts'
+import type { JobError } from '../job/vocabulary.ts'
+import { tooLarge } from './refusal.ts'
+
+export interface ReadOutcome {
+  readonly outcome: TaskOutcome
+  /** Why the data were not taken, for the worker to hear. */
+  readonly problem: string | undefined
+}
+
+/**
+ * A result whose data are too large is a failure that no retry can cure: its job is set aside.
+ * @param max - in bytes of JSON.
+ */
+export function readOutcome(result: Result, max: number): ReadOutcome {
+  const outcome = taskOutcome(result)
+  const data = 'data' in outcome ? outcome.data : {}
+  const problem = tooLarge(data, { what: 'The data of the result', max })
+  if (problem === undefined) return { outcome, problem }
+  const error = { code: TASK_ERROR_CODES.permanent, message: problem }
+  return { outcome: { kind: 'failed', error, data: {} }, problem }
+}
 
 /**
  * What a worker's result means to its job.
  * @throws InputError `DATA_NOT_JSON` or `DATA_TOO_DEEP` for data that no job may hold.
  */
-export function taskOutcome(result: Result): TaskOutcome {
+function taskOutcome(result: Result): TaskOutcome {
   const { status, error } = result
   if (status === 'cancelled') return { kind: 'cancelled' }
   const data = dataOf(result)

@@ -1,5 +1,5 @@
 /** The long polls that wait at this orchestrator, and who of them is woken. */
-import type { TaskDemand } from '../job/job.ts'
+import type { TaskDemand } from '../job/task.ts'
 
 interface Waiter {
   readonly fits: (demand: TaskDemand) => boolean

@@ -1,6 +1,11 @@
 /** Tells jobs that their time is up, or that the worker of their task is gone. */
+import type { TimerFiredEvent } from '../job/event.ts'
+import type { Job } from '../job/job.ts'
+import { taskDeadline, tasksOf } from '../job/wait.ts'
+import type { DueDeadline } from '../ports/storage.ts'
 import type { EngineParts } from './engine-parts.ts'
 import { Loop } from './loop.ts'
+import { whyNobodyFits } from './why-nobody-fits.ts'
 
 /** Long enough to apply a batch, short enough that a crash in between delays nobody much. */
 const LEASE_MS = 10_000
@@ -54,13 +59,30 @@ export class Watcher {
     else await storage.dropTask(taskId)
   }
 
-  async #fire(deadline: { jobId: string; key: 'wait'; at: number }): Promise<void> {
+  async #fire(deadline: DueDeadline): Promise<void> {
     const { storage, clock, writer, ids } = this.#parts
     const { jobId, key } = deadline
     // It was due when it was claimed; a clock set back since then must not make it early again.
     const at = Math.max(clock.now(), deadline.at)
-    const event = { kind: 'timer_fired', at, key, chance: ids.chance() } as const
-    const decision = await writer.apply(jobId, event)
+    const decision = await writer.apply(jobId, async (job): Promise<TimerFiredEvent> => {
+      const reasons = await this.#whyNotTaken(job, at)
+      return { kind: 'timer_fired', at, key, chance: ids.chance(), ...(reasons && { reasons }) }
+    })
     if (decision.kind !== 'changed') await storage.dropDeadline(deadline)
+  }
+
+  /** For tasks whose time on offer is up: what kept every worker from taking them (W3). */
+  async #whyNotTaken(
+    job: Job | undefined,
+    at: number,
+  ): Promise<Record<string, string> | undefined> {
+    const waiting = tasksOf(job?.wait ?? null).filter(({ run }) => {
+      const deadline = taskDeadline(run)
+      return run.phase.kind === 'offered' && deadline !== null && deadline <= at
+    })
+    if (waiting.length === 0) return undefined
+    const workers = await this.#parts.storage.listWorkers({ now: at })
+    const reasons = waiting.map(({ run }) => [run.taskId, whyNobodyFits(workers, run.spec.demand)])
+    return Object.fromEntries(reasons) as Record<string, string>
   }
 }

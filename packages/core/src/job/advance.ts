@@ -2,11 +2,12 @@
  * The only code that changes a job.
  *
  * J1 Same job and event, same answer: no clock, chance or I/O in here; events carry both.
- * J2 A job that has ended never changes.
+ * J2 A job that has ended never changes, but for a quarantined one that an operator works on.
  * J3 A live job has exactly one wait, so it can always go on, time out or be cancelled.
  * J4 A result counts once, and only from the worker that holds the live attempt.
- * J5 Leaving a wait clears its deadline and withdraws its step or task.
+ * J5 Leaving a wait clears its deadline, withdraws its step or tasks and cancels its child.
  * J6 Every change of state leaves one history record.
+ * J7 Every end of a child tells its parent.
  * J8 The version grows by one with each change.
  * J9 No secret enters a record or an error.
  */
@@ -14,8 +15,12 @@ import { InternalError } from '@avtomatika/protocol'
 import { ignored, type Decision } from './decision.ts'
 import type { JobEvent } from './event.ts'
 import type { Job } from './job.ts'
+import { onApprovalDecided } from './on-approval.ts'
 import { onCancelRequested } from './on-cancel.ts'
+import { onChildEnded } from './on-child.ts'
 import { onCreated } from './on-created.ts'
+import { onEventReceived, onWorkerEvent } from './on-event.ts'
+import { onDiscardRequested, onRetryRequested } from './on-quarantine.ts'
 import { onStepDeferred, onStepFailed, onStepSucceeded } from './on-step.ts'
 import { onTaskClaimed, onTaskLost, onTaskProgress, onTaskResult } from './on-task.ts'
 import { onTimerFired } from './on-timer.ts'
@@ -49,10 +54,22 @@ export function advance(job: Job | undefined, event: JobEvent, rules: Rules): De
       return onTaskResult(job, event, rules)
     case 'task_lost':
       return onTaskLost(job, event, rules)
+    case 'worker_event':
+      return onWorkerEvent(job, event, rules)
+    case 'event_received':
+      return onEventReceived(job, event, rules)
+    case 'approval_decided':
+      return onApprovalDecided(job, event, rules)
+    case 'child_ended':
+      return onChildEnded(job, event, rules)
     case 'timer_fired':
       return onTimerFired(job, event, rules)
     case 'cancel_requested':
       return onCancelRequested(job, event)
+    case 'retry_requested':
+      return onRetryRequested(job, event, rules)
+    case 'discard_requested':
+      return onDiscardRequested(job, event)
     default:
       return unreachable(event)
   }

@@ -1,18 +1,28 @@
-/** A change in the making: the next document and the effects gathered so far. */
+/** A change in the making: the next document and what it has to say so far. */
 import type { Effect, HistoryRecord, RecordType } from './effect.ts'
-import type { EpochMs, Job } from './job.ts'
+import type { Job } from './job.ts'
+import type { MessageBody } from './message.ts'
+import type { EpochMs } from './vocabulary.ts'
 
 type Mutable<T> = { -readonly [K in keyof T]: T[K] }
 
 export interface Draft {
   readonly at: EpochMs
+  /** The document that the change started from; `undefined` for a new job. */
+  readonly before: Job | undefined
   readonly job: Mutable<Job>
+  /** Records and messages only: what the wait asks for follows from the documents. */
   readonly effects: Effect[]
 }
 
 /** Starts a change: a copy of the document, one version on. */
 export function draftOf(job: Job, at: EpochMs): Draft {
-  return { at, job: { ...job, version: job.version + 1, updatedAt: at }, effects: [] }
+  return {
+    at,
+    before: job,
+    job: { ...job, version: job.version + 1, updatedAt: at },
+    effects: [],
+  }
 }
 
 type RecordDetails = Omit<
@@ -23,12 +33,21 @@ type RecordDetails = Omit<
 /** Adds a history row about the document as it stands in the draft. */
 export function record(draft: Draft, type: RecordType, details: RecordDetails = {}): void {
   const { job, at, effects } = draft
-  const index = effects.reduce((n, effect) => (effect.kind === 'record' ? n + 1 : n), 0)
   const { status, state } = job
-  const eventId = `${job.id}:${String(job.version)}:${String(index)}`
   const ownerId = job.owner.clientId
   effects.push({
     kind: 'record',
-    record: { eventId, jobId: job.id, ownerId, at, type, status, state, ...details },
+    record: { eventId: nextId(draft), jobId: job.id, ownerId, at, type, status, state, ...details },
   })
+}
+
+/** Adds a message to another job or to the world. */
+export function send(draft: Draft, body: MessageBody): void {
+  const message = { ...body, messageId: nextId(draft), from: draft.job.id }
+  draft.effects.push({ kind: 'send', message })
+}
+
+/** Stable over repeats of the same change: a change is the only one with its version. */
+function nextId({ job, effects }: Draft): string {
+  return `${job.id}:${String(job.version)}:${String(effects.length)}`
 }

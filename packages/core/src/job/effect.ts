@@ -1,7 +1,9 @@
 /** Everything a change of a job can ask for. Storage makes effects true in the write of the document. */
 import type { JsonObject } from '@avtomatika/protocol'
 import type { DeadlineKey } from './event.ts'
-import type { EpochMs, JobError, TaskDemand } from './job.ts'
+import type { JobMessage } from './message.ts'
+import type { TaskDemand } from './task.ts'
+import type { EpochMs, JobError } from './vocabulary.ts'
 
 /** A task as workers see it: complete, so that handing it out needs no look at the job. */
 export interface OfferedTask {
@@ -11,9 +13,12 @@ export interface OfferedTask {
   readonly demand: TaskDemand
   readonly params: JsonObject
   readonly priority: number
+  readonly strategy: string
   readonly tracing: Readonly<Record<string, string>>
   readonly executionTimeoutMs: number
   readonly resultDeadlineAt: EpochMs | null
+  /** Until then this worker is not given the task, because it has just failed it. */
+  readonly avoid: { readonly workerId: string; readonly until: EpochMs } | null
 }
 
 /** One row of a job's history. `eventId` is stable over repeats of the same change. */
@@ -30,8 +35,11 @@ export interface HistoryRecord {
   readonly durationMs?: number
   readonly workerId?: string
   readonly taskId?: string
+  readonly branch?: string
   readonly attempt?: number
   readonly error?: JobError
+  /** What was decided, sent or received. */
+  readonly details?: JsonObject
 }
 
 export type RecordType =
@@ -43,10 +51,22 @@ export type RecordType =
   | 'task_claimed'
   | 'task_finished'
   | 'task_lost'
+  | 'worker_event'
+  | 'event_sent'
+  | 'event_received'
+  | 'event_wait_expired'
+  | 'approval_requested'
+  | 'approval_decided'
+  | 'approval_expired'
+  | 'child_started'
+  | 'child_finished'
+  | 'sleep_started'
   | 'job_finished'
   | 'job_failed'
   | 'job_quarantined'
   | 'job_cancelled'
+  | 'job_retried'
+  | 'job_discarded'
 
 export type Effect =
   | { readonly kind: 'run_step'; readonly stepId: string }
@@ -58,4 +78,6 @@ export type Effect =
   /** Replaces the deadline of the same key. */
   | { readonly kind: 'set_deadline'; readonly key: DeadlineKey; readonly at: EpochMs }
   | { readonly kind: 'clear_deadline'; readonly key: DeadlineKey }
+  /** For another job, or for the world. */
+  | { readonly kind: 'send'; readonly message: JobMessage }
   | { readonly kind: 'record'; readonly record: HistoryRecord }

@@ -1,3 +1,4 @@
+import { bytesOf } from './data.ts'
 import { changed, type Decision } from './decision.ts'
 import { record, type Draft } from './draft.ts'
 import type { CreatedEvent } from './event.ts'
@@ -21,15 +22,19 @@ export function onCreated({ job: given, start, at }: CreatedEvent): Decision {
     stateEnteredAt: at,
     retryCount: 0,
     wait: null,
+    received: null,
+    inbox: [],
+    seenEventIds: [],
+    dataBytes: bytesOf(given.initialData),
     progress: null,
     progressMessage: null,
     error: null,
     result: null,
     lastData: null,
     lastWorkerId: null,
-    lastAnswer: null,
+    answers: [],
   }
-  const draft: Draft = { at, job: { ...first }, effects: [] }
+  const draft: Draft = { at, before: undefined, job: { ...first }, effects: [] }
   record(draft, 'job_created')
   readyStep(draft)
   return changed(draft)

@@ -1,215 +1,137 @@
 /** What workers do with a task: claim it, work on it, answer, or vanish. */
-import { isTerminalJobStatus, taskErrorSemantics } from '@avtomatika/protocol'
+import { isTerminalJobStatus } from '@avtomatika/protocol'
+import { judgeBranch, progressOf, replaced } from './branches.ts'
 import { changed, ignored, type Decision } from './decision.ts'
-import { draftOf, record, type Draft } from './draft.ts'
+import { draftOf, record } from './draft.ts'
 import type {
   TaskClaimedEvent,
   TaskLostEvent,
-  TaskOutcome,
   TaskProgressEvent,
   TaskResultEvent,
 } from './event.ts'
-import type { EpochMs, Job, JobError, Target, TaskWait } from './job.ts'
-import { offerAgain } from './offer.ts'
-import { backoffMs } from './retry.ts'
+import type { Job, TaskAnswer } from './job.ts'
+import { branchOutcome, taskOutcome } from './outcome.ts'
 import type { Rules } from './rules.ts'
-import { endJob, enterState, leaveWait } from './transition.ts'
-import { unreachable } from './unreachable.ts'
+import { judgeTask } from './single-task.ts'
+import { asClaimed, claimedBy, lose, type ClaimedRun } from './task-run.ts'
+import type { TaskInWait } from './task.ts'
+import { tasksOf } from './wait.ts'
 
-type ClaimedWait = TaskWait & { readonly phase: Extract<TaskWait['phase'], { kind: 'claimed' }> }
+/** How many answers a job remembers beside those of its branches. */
+const ANSWERS = 8
 
 export function onTaskClaimed(job: Job, event: TaskClaimedEvent): Decision {
-  const wait = job.wait
-  if (wait?.for !== 'task' || wait.taskId !== event.taskId || wait.phase.kind !== 'offered') {
-    return ignored('stale_task')
-  }
+  const { wait } = job
+  const found = find(job, event.taskId)
+  if (found?.run.phase.kind !== 'offered') return ignored('stale_task')
+  const { run, branch } = found
   const draft = draftOf(job, event.at)
   const { workerId, at } = event
-  const latest = at + wait.spec.executionTimeoutMs
-  const deadlineAt = Math.min(latest, wait.resultDeadlineAt ?? latest)
-  draft.job.wait = { ...wait, phase: { kind: 'claimed', workerId, claimedAt: at, deadlineAt } }
+  const claimed = claimedBy(run, workerId, at)
+  if (wait?.for === 'task') draft.job.wait = { ...wait, ...claimed }
+  if (wait?.for === 'branches' && branch !== null) {
+    draft.job.wait = replaced(wait, { ...branch, run: claimed })
+  }
   draft.job.lastWorkerId = workerId
-  draft.effects.push({ kind: 'set_deadline', key: 'wait', at: deadlineAt })
-  record(draft, 'task_claimed', { taskId: wait.taskId, workerId, attempt: wait.attempt })
+  record(draft, 'task_claimed', { ...naming(found), workerId })
   return changed(draft)
 }
 
 export function onTaskProgress(job: Job, event: TaskProgressEvent): Decision {
-  const wait = claimed(job)
-  if (wait === null) return ignored('stale_task')
-  if (event.taskId !== null && event.taskId !== wait.taskId) return ignored('stale_task')
-  if (wait.phase.workerId !== event.workerId) return ignored('worker_mismatch')
+  const claimed = heldBy(job, event)
+  if (claimed === null) return ignored('stale_task')
+  if (claimed.phase.workerId !== event.workerId) return ignored('worker_mismatch')
   const draft = draftOf(job, event.at)
-  draft.job.progress = event.progress
+  const { wait } = job
+  // Of several branches each is a share of the whole.
+  draft.job.progress =
+    wait?.for === 'branches'
+      ? Math.min(1, progressOf(wait) + event.progress / wait.branches.length)
+      : event.progress
   draft.job.progressMessage = event.message
   return changed(draft)
 }
 
-/**
- * The lease of a task ran out, or its worker is gone. A job that still has the task on offer was
- * never told of the claim (its orchestrator died in between): nobody worked on it (D-12, D-25).
- */
+/** The lease of a task ran out, or its worker is gone. */
 export function onTaskLost(job: Job, event: TaskLostEvent, rules: Rules): Decision {
-  const wait = job.wait
-  if (wait?.for !== 'task' || wait.taskId !== event.taskId) return ignored('stale_task')
-  const { phase } = wait
-  if (phase.kind === 'backing_off') return ignored('stale_task')
+  const { wait } = job
+  const found = find(job, event.taskId)
+  if (found === undefined || found.run.phase.kind === 'backing_off') return ignored('stale_task')
+  const { run, branch } = found
   const draft = draftOf(job, event.at)
-  const worker = phase.kind === 'claimed' ? { workerId: phase.workerId } : {}
-  record(draft, 'task_lost', { taskId: wait.taskId, attempt: wait.attempt, ...worker })
-  // A loss spends a retry, so that a task that kills its workers does not go round for ever; it
-  // needs no pause, because it is not this task's doing in the usual case.
-  if (phase.kind === 'claimed' && job.retryCount >= rules.retry.maxRetries) {
-    const message = `The worker ${phase.workerId} was lost while it held the task.`
-    quarantine(draft, { code: 'WORKER_LOST', message }, wait.attempt)
-  } else {
-    leaveWait(draft)
-    if (phase.kind === 'claimed') draft.job.retryCount += 1
-    offerAgain(draft, wait)
+  const worker = run.phase.kind === 'claimed' ? { workerId: run.phase.workerId } : {}
+  record(draft, 'task_lost', { ...naming(found), ...worker })
+  const verdict = lose(draft, run, rules, branch?.name)
+  if (wait?.for === 'task') judgeTask(draft, wait, verdict, rules)
+  if (wait?.for === 'branches' && branch !== null) {
+    judgeBranch(draft, wait, { branch, verdict }, rules)
   }
   return changed(draft)
 }
 
 /** A result counts once, and only from the worker that holds the live attempt (J4; D-13, D-14). */
 export function onTaskResult(job: Job, event: TaskResultEvent, rules: Rules): Decision {
-  if (job.lastAnswer?.taskId === event.taskId) {
-    return { kind: 'repeated', answer: job.lastAnswer }
-  }
+  const known = answerTo(job, event.taskId)
+  if (known !== undefined) return { kind: 'repeated', answer: known }
   if (isTerminalJobStatus(job.status)) return ignored(whyEnded(job))
-  const wait = claimed(job)
-  if (wait?.taskId !== event.taskId) return ignored('stale_task')
-  if (wait.phase.workerId !== event.workerId) return ignored('worker_mismatch')
+  const { wait } = job
+  const found = find(job, event.taskId)
+  const run = found && asClaimed(found.run)
+  if (found === undefined || run == null) return ignored('stale_task')
+  if (run.phase.workerId !== event.workerId) return ignored('worker_mismatch')
   const draft = draftOf(job, event.at)
-  recordResult(draft, wait, event.outcome)
-  const transition = applyOutcome(draft, wait, event, rules)
+  const error = event.outcome.kind === 'failed' ? event.outcome.error : null
+  record(draft, 'task_finished', {
+    ...naming(found),
+    workerId: run.phase.workerId,
+    durationMs: draft.at - run.phase.claimedAt,
+    ...(error && { error }),
+  })
+  let transition = 'accepted'
+  if (wait?.for === 'task') transition = taskOutcome(draft, wait, event, rules)
+  if (wait?.for === 'branches' && found.branch !== null) {
+    transition = branchOutcome(draft, wait, { branch: found.branch, event }, rules)
+  }
   const answer = { taskId: event.taskId, transition }
-  draft.job.lastAnswer = answer
+  draft.job.answers = [...job.answers, answer].slice(-ANSWERS)
   return changed(draft, answer)
+}
+
+/** The task with this id, if the job has it out. */
+export function find(job: Job, taskId: string): TaskInWait | undefined {
+  return tasksOf(job.wait).find(({ run }) => run.taskId === taskId)
+}
+
+/** The task that a worker's message is about; without an id, the only one that it can mean. */
+export function heldBy(
+  job: Job,
+  { taskId, workerId }: { readonly taskId: string | null; readonly workerId: string },
+): ClaimedRun | null {
+  const claimed = tasksOf(job.wait).flatMap(({ run }) => asClaimed(run) ?? [])
+  if (taskId !== null) return claimed.find((run) => run.taskId === taskId) ?? null
+  if (job.wait?.for === 'task') return claimed[0] ?? null
+  const own = claimed.filter((run) => run.phase.workerId === workerId)
+  return own.length === 1 ? (own[0] ?? null) : null
+}
+
+function naming({ run, branch }: TaskInWait): { taskId: string; attempt: number; branch?: string } {
+  const { taskId, attempt } = run
+  return { taskId, attempt, ...(branch && { branch: branch.name }) }
+}
+
+function answerTo({ answers, wait, received }: Job, taskId: string): TaskAnswer | undefined {
+  const given = answers.find((answer) => answer.taskId === taskId)
+  if (given !== undefined) return given
+  const ended = wait?.for === 'branches' ? wait.branches.filter(({ kind }) => kind === 'done') : []
+  const aggregated = received?.kind === 'branches' ? received.branches : []
+  // One with an error may have run into a deadline: then its worker was never answered.
+  const isKnown = [...ended, ...aggregated].some(
+    (branch) => 'taskId' in branch && branch.taskId === taskId && branch.error === null,
+  )
+  return isKnown ? { taskId, transition: 'parallel_branch_accepted' } : undefined
 }
 
 function whyEnded(job: Job): Extract<Decision, { kind: 'ignored' }>['reason'] {
   if (job.status === 'cancelled') return 'job_cancelled'
   return job.error?.code === 'TIMEOUT_ERROR' ? 'deadline_exceeded' : 'job_already_terminated'
-}
-
-function recordResult(draft: Draft, wait: ClaimedWait, outcome: TaskOutcome): void {
-  const { workerId, claimedAt } = wait.phase
-  const error = outcome.kind === 'failed' ? outcome.error : null
-  record(draft, 'task_finished', {
-    taskId: wait.taskId,
-    workerId,
-    attempt: wait.attempt,
-    durationMs: draft.at - claimedAt,
-    ...(error && { error }),
-  })
-}
-
-/** Returns the word that the worker is answered with. */
-function applyOutcome(
-  draft: Draft,
-  wait: ClaimedWait,
-  { outcome, chance }: TaskResultEvent,
-  rules: Rules,
-): string {
-  switch (outcome.kind) {
-    case 'completed':
-      mergeData(draft, outcome.data)
-      return follow(draft, wait, outcome.status, rules)
-    case 'failed':
-      if (outcome.error === null && transitionOf(wait, 'failure') !== undefined) {
-        mergeData(draft, outcome.data)
-        return follow(draft, wait, 'failure', rules)
-      }
-      failTask(draft, wait, { error: outcome.error ?? UNEXPLAINED, chance }, rules)
-      return 'failure_handled'
-    case 'cancelled': {
-      const target = transitionOf(wait, 'cancelled')
-      if (target === undefined) endJob(draft, { status: 'cancelled' })
-      else enterState(draft, target, rules)
-      return 'cancelled_handled'
-    }
-    case 'handed_back':
-      leaveWait(draft)
-      offerAgain(draft, wait)
-      return 'failure_handled'
-    default:
-      return unreachable(outcome)
-  }
-}
-
-const UNEXPLAINED: JobError = {
-  code: 'TRANSIENT_ERROR',
-  message: 'The worker reported a failure without an error.',
-}
-
-function mergeData({ job }: Draft, data: TaskWait['spec']['params']): void {
-  job.stateHistory = { ...job.stateHistory, ...data }
-  job.lastData = data
-  job.progress = null
-  job.progressMessage = null
-}
-
-function follow(draft: Draft, wait: TaskWait, status: string, rules: Rules): string {
-  const target = transitionOf(wait, status)
-  if (target !== undefined) {
-    enterState(draft, target, rules)
-    return `${status}_transition`
-  }
-  const known = Object.keys(wait.transitions).join(', ') || 'none'
-  const message =
-    `Worker returned unhandled status: ${status} (task ${wait.spec.demand.type}). ` +
-    `Declared transitions: ${known}.`
-  endJob(draft, { status: 'failed', error: { code: 'UNHANDLED_STATUS', message } })
-  return 'unhandled_status_failure'
-}
-
-/** A status comes from a worker: `constructor` must not find what every object inherits. */
-function transitionOf({ transitions }: TaskWait, status: string): Target | undefined {
-  return Object.hasOwn(transitions, status) ? transitions[status] : undefined
-}
-
-export interface TaskFailure {
-  readonly error: JobError
-  readonly chance: number
-}
-
-/** Retries, quarantines or fails by the code of the error. */
-export function failTask(
-  draft: Draft,
-  wait: TaskWait,
-  { error, chance }: TaskFailure,
-  rules: Rules,
-): void {
-  const semantics = taskErrorSemantics(error.code)
-  if (semantics === 'fail') {
-    const message = `Task failed due to invalid input: ${error.message}`
-    return endJob(draft, { status: 'failed', error: { ...error, message } })
-  }
-  if (semantics === 'quarantine') {
-    const message = `Task failed with permanent error (${error.code}): ${error.message}`
-    return endJob(draft, { status: 'quarantined', error: { ...error, message } })
-  }
-  if (draft.job.retryCount >= rules.retry.maxRetries) return quarantine(draft, error, wait.attempt)
-  leaveWait(draft)
-  draft.job.retryCount += 1
-  draft.job.error = error
-  backOff(draft, wait, draft.at + backoffMs(rules.retry.backoff, draft.job.retryCount, chance))
-}
-
-function quarantine(draft: Draft, error: JobError, attempt: number): void {
-  const message = `Task failed after ${String(attempt)} attempts: ${error.message}`
-  endJob(draft, { status: 'quarantined', error: { ...error, message } })
-}
-
-/** Pauses, but not past the result deadline: the job must hear of that one in time. */
-function backOff({ job, effects }: Draft, wait: TaskWait, pauseEndsAt: EpochMs): void {
-  const until = Math.min(pauseEndsAt, wait.resultDeadlineAt ?? pauseEndsAt)
-  job.wait = { ...wait, phase: { kind: 'backing_off', until } }
-  effects.push({ kind: 'set_deadline', key: 'wait', at: until })
-}
-
-function claimed(job: Job): ClaimedWait | null {
-  const wait = job.wait
-  if (wait?.for !== 'task' || wait.phase.kind !== 'claimed') return null
-  return { ...wait, phase: wait.phase }
 }

@@ -1,9 +1,11 @@
-/** Entering a state, leaving a wait, ending a job: the moves that all events share. */
+/** Entering a state and ending a job: the moves that all events share. */
 import type { JobStatus, JsonValue } from '@avtomatika/protocol'
 import type { RecordType } from './effect.ts'
-import { record, type Draft } from './draft.ts'
-import type { JobError, Target } from './job.ts'
+import { record, send, type Draft } from './draft.ts'
+import type { Job } from './job.ts'
 import type { Rules } from './rules.ts'
+import type { JobError, Target } from './vocabulary.ts'
+import type { ChildReport, Received } from './wait.ts'
 
 /** How many states the loop guard's message can name. */
 const RECENT_STATES = 12
@@ -15,41 +17,34 @@ export interface Ending {
   readonly result?: JsonValue
 }
 
-const ENDING_RECORD: Record<Ending['status'], RecordType> = {
+type EndingRecord = Extract<
+  RecordType,
+  'job_finished' | 'job_failed' | 'job_quarantined' | 'job_cancelled'
+>
+
+const ENDING_RECORD: Record<Ending['status'], EndingRecord> = {
   finished: 'job_finished',
   failed: 'job_failed',
   quarantined: 'job_quarantined',
   cancelled: 'job_cancelled',
 }
 
-/** Ends the present wait and takes back what it had asked for (J5). */
-export function leaveWait({ job, effects }: Draft): void {
-  const wait = job.wait
-  if (wait === null) return
-  if (wait.for === 'step') effects.push({ kind: 'withdraw_step', stepId: wait.stepId })
-  if (wait.for === 'retry') effects.push({ kind: 'clear_deadline', key: 'wait' })
-  if (wait.for === 'task') {
-    if (wait.phase.kind !== 'backing_off') {
-      effects.push({ kind: 'withdraw_task', taskId: wait.taskId })
-    }
-    const timed = wait.phase.kind !== 'offered' || wait.phase.dispatchDeadlineAt !== null
-    if (timed) effects.push({ kind: 'clear_deadline', key: 'wait' })
-  }
-  job.wait = null
+/** Makes the handler of the present state ready to run. */
+export function readyStep({ job }: Draft): void {
+  job.sequence += 1
+  job.wait = { for: 'step', stepId: `${job.id}-s${String(job.sequence)}` }
 }
 
-/** Makes the handler of the present state ready to run. */
-export function readyStep({ job, effects }: Draft): void {
-  job.sequence += 1
-  const stepId = `${job.id}-s${String(job.sequence)}`
-  job.wait = { for: 'step', stepId }
-  effects.push({ kind: 'run_step', stepId })
+export interface Entry {
+  readonly target: Target
+  /** What the wait brought that ends here, for the handler of the target. */
+  readonly received?: Received
 }
 
 /** Moves to another state: ends the job if nothing is left to run there, else readies its step. */
-export function enterState(draft: Draft, target: Target, rules: Rules): void {
+export function enterState(draft: Draft, entry: Entry, rules: Rules): void {
   const { job, at } = draft
-  leaveWait(draft)
+  const { target, received = null } = entry
   const previousState = job.state
   const durationMs = at - job.stateEnteredAt
   job.state = target.state
@@ -57,6 +52,9 @@ export function enterState(draft: Draft, target: Target, rules: Rules): void {
   job.status = 'running'
   job.retryCount = 0
   job.error = null
+  job.progress = null
+  job.progressMessage = null
+  job.received = received
   job.transitionCount += 1
   job.recentStates = [...job.recentStates, target.state].slice(-RECENT_STATES)
   record(draft, 'state_finished', { previousState, nextState: target.state, durationMs })
@@ -65,10 +63,14 @@ export function enterState(draft: Draft, target: Target, rules: Rules): void {
   readyStep(draft)
 }
 
-/** The one place where a job ends, whatever the cause. */
+/**
+ * The one place where a job ends, whatever the cause: what it waited for is withdrawn, its parent and
+ * its webhook are told, once (D-17, D-18, D-31).
+ */
 export function endJob(draft: Draft, ending: Ending): void {
   const { job, at } = draft
-  leaveWait(draft)
+  const { wait } = job
+  job.wait = null
   job.status = ending.status
   job.finishedAt = at
   job.error = ending.error ?? null
@@ -77,6 +79,25 @@ export function endJob(draft: Draft, ending: Ending): void {
     durationMs: at - job.createdAt,
     ...(ending.error && { error: ending.error }),
   })
+  if (wait?.for === 'child') {
+    const reason = `Its parent job ${job.id} ended as ${ending.status}.`
+    send(draft, { kind: 'cancel_job', to: wait.childId, reason })
+  }
+  const { parentId, webhookUrl } = job
+  if (parentId !== null) send(draft, { kind: 'child_ended', to: parentId, report: reportOf(job) })
+  if (webhookUrl !== null) notify(draft, webhookUrl, ENDING_RECORD[ending.status])
+}
+
+/** Calls the job's webhook, if it has one. */
+export function notify(draft: Draft, url: string, event: string): void {
+  const { status, result, error } = draft.job
+  const said = error?.message ?? null
+  send(draft, { kind: 'notify', url, event, status, result, error: said, at: draft.at })
+}
+
+function reportOf({ id, status, state, result, error }: Job): ChildReport {
+  const outcome = status === 'finished' ? 'success' : 'failure'
+  return { jobId: id, outcome, status, finalState: state, result, error }
 }
 
 function loopEnding({ job }: Draft, rules: Rules): Ending {

@@ -1,4 +1,4 @@
-import type { EpochMs } from '../job/job.ts'
+import type { EpochMs } from '../job/vocabulary.ts'
 
 /** Where the time comes from. Nothing in the engine reads a clock any other way. */
 export interface Clock {

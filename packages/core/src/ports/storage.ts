@@ -4,21 +4,27 @@
  *
  * S1 `commit` makes each entry true as a whole or not at all; a reader never sees half of one.
  * S2 An entry whose expected version is stale writes nothing and says so.
- * S3 A committed step, task or record is handed out at least once.
+ * S3 A committed step, task, message or record is handed out at least once.
  * S4 At any moment a step or task has at most one live lease.
  * S5 When a lease runs out, a step is handed out again by the next claim, and a task turns up in
  *    the next `claimLostTasks`.
  * S6 `renew…` and `release…` work for the present holder only.
- * S7 Tasks: higher priority first; equal priority in the order of their offers.
+ * S7 Tasks: higher priority first; equal priority in the order of their offers. A task that avoids a
+ *    worker is passed over for that worker until the moment given, and keeps its place for others.
  * S8 `now` is the argument given; the store's own clock decides nothing.
  * S9 After `close` every call fails with `STORAGE_CLOSED`; nothing hangs.
  * S10 Due deadlines and lost tasks are handed out under a lease too, and again when it runs out,
  *    until a commit clears, moves or withdraws them: what crashes halfway is not forgotten (D-25).
  * S11 Documents handed in are not changed and may be kept; those handed out must not be changed.
  */
+import { createHash } from 'node:crypto'
+import { isJsonObject, type JsonValue } from '@avtomatika/protocol'
 import type { HistoryRecord, OfferedTask, Effect } from '../job/effect.ts'
 import type { DeadlineKey } from '../job/event.ts'
-import type { EpochMs, Job, TaskDemand } from '../job/job.ts'
+import type { JobMessage } from '../job/message.ts'
+import type { Job } from '../job/job.ts'
+import type { TaskDemand } from '../job/task.ts'
+import type { EpochMs } from '../job/vocabulary.ts'
 import type { WorkerRecord, WorkerUpdate } from './worker-record.ts'
 
 /** One change of one job. */
@@ -163,16 +169,25 @@ export interface OutboxStore {
   ackRecords(eventIds: readonly string[]): Promise<void>
 }
 
+export interface MessageStore {
+  /** Takes messages, oldest first, under a lease (S3); none is ever dropped. */
+  claimMessages(claim: Lease & { readonly limit: number }): Promise<readonly JobMessage[]>
+  /** Forgets messages that have been delivered. */
+  ackMessages(messageIds: readonly string[]): Promise<void>
+}
+
 /** A hint without promise: something may be there to do. Losing one costs at most a slow tick. */
 export type Hint =
   | { readonly kind: 'step' }
-  | { readonly kind: 'task'; readonly classId: string }
+  /** With `openToAllAt`: one worker, whom the task avoids, is passed over until then. */
+  | { readonly kind: 'task'; readonly classId: string; readonly openToAllAt?: EpochMs }
   | { readonly kind: 'deadline'; readonly at: EpochMs }
   | { readonly kind: 'record' }
+  | { readonly kind: 'message' }
   | { readonly kind: 'job_ended'; readonly jobId: string }
 
 export interface Storage
-  extends JobStore, StepStore, TaskStore, DeadlineStore, WorkerStore, OutboxStore {
+  extends JobStore, StepStore, TaskStore, DeadlineStore, WorkerStore, OutboxStore, MessageStore {
   /** Calls back after commits, never within one. Returns the way to stop. */
   onHint(listener: (hint: Hint) => void): () => void
   /** @throws UnavailableError `STORAGE_UNAVAILABLE` when the store cannot be reached. */
@@ -182,5 +197,24 @@ export interface Storage
 
 /** The class of a demand: equal demands, equal ids. */
 export function classIdOf(demand: TaskDemand): string {
-  return demand.skillVersion === undefined ? demand.type : `${demand.type}@${demand.skillVersion}`
+  const { type, skillVersion, skillType, resources, maxCost } = demand
+  if (skillType === undefined && resources === undefined && maxCost === undefined) {
+    return skillVersion === undefined ? type : `${type}@${skillVersion}`
+  }
+  const rest = canonical([
+    skillVersion ?? null,
+    skillType ?? null,
+    resources ?? null,
+    maxCost ?? null,
+  ])
+  return `${type}#${createHash('sha256').update(rest).digest('hex').slice(0, 16)}`
+}
+
+/** JSON that does not depend on the order of keys. */
+function canonical(value: JsonValue): string {
+  return JSON.stringify(value, (_key, inner: unknown) =>
+    isJsonObject(inner)
+      ? Object.fromEntries(Object.entries(inner).sort(([a], [b]) => (a < b ? -1 : 1)))
+      : inner,
+  )
 }

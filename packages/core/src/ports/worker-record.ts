@@ -1,9 +1,11 @@
 import type { JsonObject } from '@avtomatika/protocol'
-import type { EpochMs } from '../job/job.ts'
+import type { EpochMs } from '../job/vocabulary.ts'
 
 /** Something a worker can do. */
 export interface WorkerSkill {
   readonly name: string
+  /** Which of several kinds with the same name; `null` when the worker does not say. */
+  readonly type: string | null
   readonly version: string | null
 }
 
