@@ -28,6 +28,9 @@ export function announce(log: Logger, { address, environment, blueprints }: Anno
     `Clients: send CLIENT_TOKEN in the header X-Client-Token; read a job with GET ${base}/jobs/{id}`,
   )
   log.info('Workers: send GLOBAL_WORKER_TOKEN in the header X-Worker-Token')
+  if (environment.approvalAuth === 'open') {
+    log.warn('APPROVAL_AUTH is open: anybody who knows the id of a job can decide its approvals')
+  }
 }
 
 /** A wildcard address can be listened on, but not be called. */

@@ -21,8 +21,10 @@ export interface Parts {
  */
 export function compose({ environment, blueprints, log }: Parts): OrchestratorEngine {
   const { clientToken, workerToken, host, port, apiPrefix } = environment
-  const { maxRetries, maxTransitions, executorConcurrency } = environment
+  const { maxRetries, maxTransitions, maxDepth, executorConcurrency } = environment
+  const { maxStoredEvents, maxDataBytes, maxJobDataBytes } = environment
   const { taskTimeoutMs, pollTimeoutMs, workerHealthIntervalMs } = environment
+  const { approvalAuth, approvalSecret, webhookPrivateHosts } = environment
   const engine = new OrchestratorEngine({
     logger: log,
     config: {
@@ -34,10 +36,17 @@ export function compose({ environment, blueprints, log }: Parts): OrchestratorEn
       workerTokens: { shared: workerToken },
       maxRetries,
       maxTransitions,
+      maxDepth,
+      maxStoredEvents,
+      maxDataBytes,
+      maxJobDataBytes,
       executorConcurrency,
       taskTimeoutMs,
       pollTimeoutMs,
       workerHealthIntervalMs,
+      approvalAuth,
+      ...(approvalSecret !== undefined && { approvalSecret }),
+      webhookPrivateHosts,
       shutdownTimeoutMs: SHUTDOWN_TIMEOUT_MS,
     },
   })

@@ -14,11 +14,30 @@ export interface Environment {
   readonly logFormat: LogFormat
   readonly maxRetries: number
   readonly maxTransitions: number
+  readonly maxDepth: number
+  readonly maxStoredEvents: number
+  readonly maxDataBytes: number
+  readonly maxJobDataBytes: number
   readonly executorConcurrency: number
   readonly taskTimeoutMs: number
   readonly pollTimeoutMs: number
   readonly workerHealthIntervalMs: number
+  readonly approvalAuth: 'owner' | 'open'
+  /** `undefined`: made up anew at each start. */
+  readonly approvalSecret: string | undefined
+  readonly webhookPrivateHosts: boolean
 }
+
+type Limits = Pick<
+  Environment,
+  | 'maxRetries'
+  | 'maxTransitions'
+  | 'maxDepth'
+  | 'maxStoredEvents'
+  | 'maxDataBytes'
+  | 'maxJobDataBytes'
+  | 'executorConcurrency'
+>
 
 type LogLevel = 'trace' | 'debug' | 'info' | 'warn' | 'error' | 'fatal' | 'silent'
 type LogFormat = 'json' | 'text'
@@ -39,6 +58,16 @@ const LOG_LEVELS: Readonly<Record<string, LogLevel>> = {
 }
 
 const LOG_FORMATS: Readonly<Record<string, LogFormat>> = { json: 'json', text: 'text' }
+
+const APPROVAL_AUTHS: Readonly<Record<string, Environment['approvalAuth']>> = {
+  owner: 'owner',
+  open: 'open',
+}
+
+const SWITCHES: Readonly<Record<string, boolean>> = { true: true, false: false }
+
+const GIB = 1024 ** 3
+const MIN_SECRET_LENGTH = 16
 
 /** Tokens that stand in public documents: whoever reads those could get in (D-57). */
 const KNOWN_TOKENS = new Set(['secure-orchestrator-token', 'secure-worker-token'])
@@ -62,26 +91,36 @@ export function readEnvironment(variables: Variables): Environment {
     ),
     logLevel: read.choice('LOG_LEVEL', LOG_LEVELS, 'info'),
     logFormat: read.choice('LOG_FORMAT', LOG_FORMATS, 'json'),
-    maxRetries: read.integer('JOB_MAX_RETRIES', { fallback: 3, least: 0, most: 1000 }),
-    maxTransitions: read.integer('MAX_TRANSITIONS_PER_JOB', {
-      fallback: 100,
-      least: 1,
-      most: 1_000_000,
-    }),
-    executorConcurrency: read.integer('EXECUTOR_MAX_CONCURRENT_JOBS', {
-      fallback: 100,
-      least: 1,
-      most: 100_000,
-    }),
+    ...limits(read),
     taskTimeoutMs: read.seconds('WORKER_TIMEOUT_SECONDS', { fallback: 300, most: 2_592_000 }),
     pollTimeoutMs: read.seconds('WORKER_POLL_TIMEOUT_SECONDS', { fallback: 30, most: 600 }),
     workerHealthIntervalMs: read.seconds('WORKER_HEALTH_CHECK_INTERVAL_SECONDS', {
       fallback: 60,
       most: 86_400,
     }),
+    approvalAuth: read.choice('APPROVAL_AUTH', APPROVAL_AUTHS, 'owner'),
+    approvalSecret: read.secret('APPROVAL_SECRET', 'It signs the links for approvals'),
+    webhookPrivateHosts: read.choice('WEBHOOK_PRIVATE_HOSTS', SWITCHES, false),
   }
   read.finish()
   return environment
+}
+
+function limits(read: Reader): Limits {
+  const range = (fallback: number, least: number, most: number): Range => ({
+    fallback,
+    least,
+    most,
+  })
+  return {
+    maxRetries: read.integer('JOB_MAX_RETRIES', range(3, 0, 1000)),
+    maxTransitions: read.integer('MAX_TRANSITIONS_PER_JOB', range(100, 1, 1_000_000)),
+    maxDepth: read.integer('MAX_JOB_DEPTH', range(10, 0, 50)),
+    maxStoredEvents: read.integer('MAX_STORED_EVENTS', range(100, 0, 100_000)),
+    maxDataBytes: read.integer('MAX_DATA_BYTES', range(1024 ** 2, 1, GIB)),
+    maxJobDataBytes: read.integer('MAX_JOB_DATA_BYTES', range(16 * 1024 ** 2, 1, GIB)),
+    executorConcurrency: read.integer('EXECUTOR_MAX_CONCURRENT_JOBS', range(100, 1, 100_000)),
+  }
 }
 
 interface Range {
@@ -128,6 +167,15 @@ class Reader {
     )
   }
 
+  /** Like {@link Reader.token}, for what may be left out and never goes over the wire. */
+  secret(name: string, use: string): string | undefined {
+    const value = this.#find(name)
+    if (value === undefined || value.length >= MIN_SECRET_LENGTH) return value
+    const least = String(MIN_SECRET_LENGTH)
+    const advice = `Set it to at least ${least} characters, for example the output of: openssl rand -hex 24`
+    return this.#wrong(`${name} is too short. ${advice}. ${use}.`, value)
+  }
+
   choice<Value>(name: string, choices: Readonly<Record<string, Value>>, fallback: Value): Value {
     const value = this.#find(name)
     if (value === undefined) return fallback
@@ -141,7 +189,7 @@ class Reader {
   integer(name: string, { fallback, least, most }: Range): number {
     const value = this.#find(name)
     if (value === undefined) return fallback
-    const number = /^\d{1,9}$/.test(value) ? Number(value) : NaN
+    const number = /^\d{1,10}$/.test(value) ? Number(value) : NaN
     if (number >= least && number <= most) return number
     const range = `from ${String(least)} to ${String(most)}`
     return this.#wrong(`${name} must be a whole number ${range}, got '${value}'.`, fallback)

@@ -21,10 +21,38 @@ describe('readEnvironment', () => {
       logFormat: 'json',
       maxRetries: 3,
       maxTransitions: 100,
+      maxDepth: 10,
+      maxStoredEvents: 100,
+      maxDataBytes: 1_048_576,
+      maxJobDataBytes: 16_777_216,
       executorConcurrency: 100,
       taskTimeoutMs: 300_000,
       pollTimeoutMs: 30_000,
       workerHealthIntervalMs: 60_000,
+      approvalAuth: 'owner',
+      approvalSecret: undefined,
+      webhookPrivateHosts: false,
+    })
+  })
+
+  it('takes what is set', () => {
+    const set = {
+      APPROVAL_AUTH: 'Open',
+      APPROVAL_SECRET: 'a secret of many words',
+      MAX_JOB_DEPTH: '0',
+      MAX_STORED_EVENTS: '5',
+      MAX_DATA_BYTES: '2048',
+      MAX_JOB_DATA_BYTES: '1073741824',
+      WEBHOOK_PRIVATE_HOSTS: 'TRUE',
+    }
+    expect(readEnvironment({ ...REQUIRED, ...set })).toMatchObject({
+      approvalAuth: 'open',
+      approvalSecret: 'a secret of many words',
+      maxDepth: 0,
+      maxStoredEvents: 5,
+      maxDataBytes: 2048,
+      maxJobDataBytes: 1_073_741_824,
+      webhookPrivateHosts: true,
     })
   })
 
@@ -60,6 +88,12 @@ describe('readEnvironment', () => {
     ['LOG_LEVEL', 'constructor', 'LOG_LEVEL must be one of'],
     ['LOG_FORMAT', 'xml', 'LOG_FORMAT must be one of json, text'],
     ['CLIENT_API_PREFIX', 'a b', 'CLIENT_API_PREFIX must be a path'],
+    ['MAX_JOB_DEPTH', '51', 'MAX_JOB_DEPTH must be a whole number from 0 to 50'],
+    ['MAX_STORED_EVENTS', '-1', 'MAX_STORED_EVENTS must be'],
+    ['MAX_DATA_BYTES', '0', 'MAX_DATA_BYTES must be'],
+    ['MAX_JOB_DATA_BYTES', '1073741825', 'MAX_JOB_DATA_BYTES must be'],
+    ['APPROVAL_AUTH', 'nobody', 'APPROVAL_AUTH must be one of owner, open'],
+    ['WEBHOOK_PRIVATE_HOSTS', 'yes', 'WEBHOOK_PRIVATE_HOSTS must be one of true, false'],
   ])('refuses %s=%s', (name, value, message) => {
     expect(() => readEnvironment({ ...REQUIRED, [name]: value })).toThrow(message)
   })
@@ -86,10 +120,12 @@ describe('readEnvironment', () => {
     expect(error.message).not.toContain(token)
   })
 
-  it('never repeats a token that it refuses', () => {
-    const error = problemsOf({ ...REQUIRED, CLIENT_TOKEN: 'pass word' })
+  it('never repeats a token or a secret that it refuses', () => {
+    const secrets = { CLIENT_TOKEN: 'pass word', APPROVAL_SECRET: 'too-short-one' }
+    const error = problemsOf({ ...REQUIRED, ...secrets })
     expect(error.message).toContain('CLIENT_TOKEN has a space')
-    expect(JSON.stringify(error)).not.toContain('pass word')
+    expect(error.message).toContain('APPROVAL_SECRET is too short')
+    expect(JSON.stringify(error) + error.message).not.toMatch(/pass word|too-short-one/)
   })
 })
 

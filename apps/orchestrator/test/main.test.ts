@@ -61,6 +61,27 @@ describe('avtomatika-orchestrator', () => {
     expect(stdout).not.toContain(WORKER_TOKEN)
   })
 
+  it('does as its settings for limits and approvals say, and warns of open ones', async () => {
+    const secret = 'secret-of-the-approval-links'
+    const orchestrator = start({
+      MAX_DATA_BYTES: '100',
+      APPROVAL_AUTH: 'open',
+      APPROVAL_SECRET: secret,
+    })
+    const url = await orchestrator.started
+    const post = (path: string, body: object, headers = {}): Promise<Response> =>
+      fetch(url + path, { method: 'POST', body: JSON.stringify(body), headers })
+    const message = 'x'.repeat(100)
+    const create = await post('/api/v1/jobs/slow', { message }, { 'x-client-token': CLIENT_TOKEN })
+    expect(create.status).toBe(413)
+    const decided = await post('/_public/webhooks/approval/none', { decision: 'approved' })
+    expect(decided.status).toBe(404)
+    orchestrator.kill('SIGTERM')
+    const { stdout, stderr } = await orchestrator.ended
+    expect(stdout).toContain('APPROVAL_AUTH is open')
+    expect(stdout + stderr).not.toContain(secret)
+  })
+
   it('writes lines for people when asked to', async () => {
     const orchestrator = start({ LOG_FORMAT: 'text' })
     await orchestrator.saying('Avtomatika is running')

@@ -1,16 +1,38 @@
 /** Build workflows as state machines, and run them in your own program. */
 export { Blueprint } from './blueprint/blueprint.ts'
-export type { BlueprintOptions, StateOptions } from './blueprint/blueprint.ts'
+export type { BlueprintOptions } from './blueprint/blueprint.ts'
+export type { StateOptions } from './blueprint/state-draft.ts'
 export type {
   Actions,
+  ApprovalOptions,
+  BranchOptions,
+  ChildOptions,
   DispatchByContract,
   DispatchByName,
   DispatchOptions,
+  DispatchStrategy,
+  EventWaitOptions,
+  ParallelOptions,
+  RetryOptions,
+  SendEventOptions,
+  SleepOptions,
+  TaskOptions,
 } from './blueprint/actions.ts'
 export type { BlueprintIssue } from './blueprint/check.ts'
-export type { BlueprintDefinition, StateDefinition } from './blueprint/definition.ts'
+export type {
+  BlueprintDefinition,
+  ConditionalHandler,
+  ScannedHandler,
+  StateDefinition,
+} from './blueprint/definition.ts'
 export type { DataStore } from './blueprint/data-store.ts'
-export type { ClientInfo, Handler, HandlerContext } from './blueprint/handler-context.ts'
+export type {
+  AggregationResult,
+  ClientInfo,
+  Handler,
+  HandlerContext,
+  Predicate,
+} from './blueprint/handler-context.ts'
 export { OrchestratorEngine } from './orchestrator/orchestrator-engine.ts'
 export type { AnyBlueprint, OrchestratorOptions } from './orchestrator/orchestrator-engine.ts'
 export type { OrchestratorConfig } from './orchestrator/config.ts'
@@ -31,6 +53,7 @@ export type {
   DueDeadline,
   Hint,
   JobStore,
+  MessageStore,
   OutboxStore,
   StepStore,
   Storage,
@@ -41,18 +64,15 @@ export type {
   WorkerStore,
 } from './ports/storage.ts'
 export type { History } from './ports/history.ts'
+export type { Notification, Notifier } from './ports/notifier.ts'
+export type { Hooks, WorkerEventNotice } from './engine/hooks.ts'
+export type { ApprovalAuth } from './http/approval-routes.ts'
+export type { JobMessage } from './job/message.ts'
 export type { WorkerRecord, WorkerSkill, WorkerUpdate } from './ports/worker-record.ts'
 export type { Effect, HistoryRecord, OfferedTask, RecordType } from './job/effect.ts'
 export type { DeadlineKey } from './job/event.ts'
-export type {
-  BlueprintRef,
-  EndOutcome,
-  EpochMs,
-  Job,
-  JobError,
-  JobOwner,
-  TaskDemand,
-  TaskSpec,
-  Wait,
-} from './job/job.ts'
+export type { BlueprintRef, Job, JobOwner } from './job/job.ts'
+export type { TaskDemand, TaskSpec } from './job/task.ts'
+export type { EndOutcome, EpochMs, JobError } from './job/vocabulary.ts'
+export type { Wait } from './job/wait.ts'
 export type { BackoffPolicy } from './job/retry.ts'

@@ -4,6 +4,10 @@ import type { ZodType, output } from 'zod'
 import { checkStates, type BlueprintIssue } from './check.ts'
 import { asDataStore } from './data-store.ts'
 import { fingerprint, type BlueprintDefinition, type StateDefinition } from './definition.ts'
+import { toDot } from './graph-dot.ts'
+import { toMermaid } from './graph-mermaid.ts'
+import { graphOf } from './graph-of.ts'
+import { toSvg } from './graph-svg.ts'
 import type { Handler, Predicate } from './handler-context.ts'
 import { StateDraft, type StateOptions } from './state-draft.ts'
 
@@ -145,6 +149,16 @@ export class Blueprint<Schema extends ZodType = never> {
     if (this.#events.has(name)) throw this.#invalid([`event '${name}' is declared twice`])
     this.#events.set(name, schema)
     return this
+  }
+
+  /**
+   * The blueprint as a picture, as far as its handlers' source and `to` show where it leads.
+   * @throws BlueprintError `BLUEPRINT_INVALID` for a blueprint that could not be registered; it
+   *   cannot be changed after this.
+   */
+  graph(format: 'dot' | 'mermaid' | 'svg' = 'dot'): string {
+    const draw = { dot: toDot, mermaid: toMermaid, svg: toSvg }[format]
+    return draw(graphOf(this.define()), { name: this.name })
   }
 
   /** Issues that registration would find; errors first. */

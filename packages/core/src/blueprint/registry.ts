@@ -2,8 +2,8 @@ import { BlueprintError } from '@avtomatika/protocol'
 import type { BlueprintRef } from '../job/job.ts'
 import { handlersOf, type BlueprintDefinition } from './definition.ts'
 
-/** Where jobs of any blueprint are created: under the bare prefix, `v1` and every version in use. */
-const GENERIC_ROUTE = /^(\/[^/]+)?\/jobs$/
+/** Routes of our own that take POST: under the bare prefix, `v1` and every version in use. */
+const OWN_ROUTE = /^(\/[^/]+)?\/(jobs|quarantine\/(retry|discard))$/
 
 /** The blueprints of one engine: by name and version, and by endpoint. */
 export class BlueprintRegistry {
@@ -20,8 +20,8 @@ export class BlueprintRegistry {
     }
     if (endpoint !== null) {
       const route = version === null ? endpoint : `/${version}${endpoint}`
-      if (GENERIC_ROUTE.test(route)) {
-        const message = `The endpoint ${endpoint} of blueprint '${name}' is the one that creates jobs of any blueprint. Use another, for example /jobs/${name}.`
+      if (OWN_ROUTE.test(route)) {
+        const message = `The endpoint ${endpoint} of blueprint '${name}' is one of the API's own. Use another, for example /jobs/${name}.`
         throw new BlueprintError('BLUEPRINT_INVALID', { message })
       }
       const other = this.#byEndpoint.get(route)

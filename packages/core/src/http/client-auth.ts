@@ -12,30 +12,53 @@ export interface ClientConfig {
   readonly plan?: string
   /** Handed to handlers as `client.params`. */
   readonly params?: JsonObject
+  /** Whether it sees the jobs of all clients and may act on them. Default false. */
+  readonly admin?: boolean
 }
 
-export type ClientAuth = (request: FastifyRequest) => JobOwner
+/** Who sent a request. */
+export interface Caller {
+  /** Jobs that the caller creates belong to it. */
+  readonly owner: JobOwner
+  readonly isAdmin: boolean
+}
+
+export interface ClientAuth {
+  /** @throws AuthError `MISSING_TOKEN` or `INVALID_TOKEN`. */
+  readonly callerOf: (request: FastifyRequest) => Caller
+  /** `undefined` for a request without a token, or with one that nobody has. */
+  readonly findCaller: (request: FastifyRequest) => Caller | undefined
+}
 
 /** @throws ConfigError `CONFIG_INVALID` for an empty or repeated token. */
 export function clientAuth(clients: readonly ClientConfig[]): ClientAuth {
-  const tokens = new TokenMap<JobOwner>()
-  for (const { token, id, plan, params } of clients) {
+  const tokens = new TokenMap<Caller>()
+  for (const { token, id, plan, params, admin } of clients) {
     const clientId = id ?? `client-${hashToken(token).slice(0, 12)}`
-    const added =
-      token !== '' && tokens.add(token, { clientId, plan: plan ?? null, params: params ?? {} })
-    if (!added) {
-      const message = `Client '${clientId}' has an empty token, or one that another client has too.`
-      throw new ConfigError('CONFIG_INVALID', { message })
-    }
+    const owner = { clientId, plan: plan ?? null, params: params ?? {} }
+    if (token !== '' && tokens.add(token, { owner, isAdmin: admin ?? false })) continue
+    const message = `Client '${clientId}' has an empty token, or one that another client has too.`
+    throw new ConfigError('CONFIG_INVALID', { message })
   }
-  return (request) => {
+  const findCaller: ClientAuth['findCaller'] = (request) => {
     const token = tokenOf(request)
-    const owner = token === undefined ? undefined : tokens.find(token)
-    if (owner !== undefined) return owner
-    throw token === undefined
-      ? new AuthError('MISSING_TOKEN', { message: 'Missing X-Client-Token header' })
-      : new AuthError('INVALID_TOKEN', { message: 'Unauthorized: Invalid token' })
+    return token === undefined ? undefined : tokens.find(token)
   }
+  return {
+    findCaller,
+    callerOf: (request) => {
+      const caller = findCaller(request)
+      if (caller !== undefined) return caller
+      throw tokenOf(request) === undefined
+        ? new AuthError('MISSING_TOKEN', { message: 'Missing X-Client-Token header' })
+        : new AuthError('INVALID_TOKEN', { message: 'Unauthorized: Invalid token' })
+    },
+  }
+}
+
+/** Whose jobs a caller may see and act on; `undefined`: everybody's. */
+export function scopeOf({ owner, isAdmin }: Caller): string | undefined {
+  return isAdmin ? undefined : owner.clientId
 }
 
 function tokenOf({ headers }: FastifyRequest): string | undefined {

@@ -1,36 +1,27 @@
 /** What clients ask for: create, read, cancel, and look around. */
 import {
-  HEADERS,
   InputError,
   isJsonObject,
+  MAX_QUARANTINE_JOBS,
   NotFoundError,
   parseCreateJobBody,
+  type JobView,
 } from '@avtomatika/protocol'
 import type { FastifyInstance, FastifyReply, FastifyRequest } from 'fastify'
 import type { BlueprintDefinition } from '../blueprint/definition.ts'
-import type { BlueprintRegistry } from '../blueprint/registry.ts'
-import type { Engine } from '../engine/engine.ts'
 import { toJsonObject } from '../json/to-json.ts'
-import type { ClientAuth } from './client-auth.ts'
+import { approvalPaths } from './approval-paths.ts'
+import { scopeOf } from './client-auth.ts'
+import type { ClientRoutesOptions, JobParams } from './client-routes-options.ts'
 import { disconnectSignal } from './disconnect-signal.ts'
-import { historyRow, jobView } from './job-view.ts'
+import { historyRow } from './history-view.ts'
+import { idempotencyKeyOf } from './idempotency-key.ts'
+import { jobView } from './job-view.ts'
 import { tracingOf } from './tracing.ts'
 import { workerView } from './worker-view.ts'
 
-export interface ClientRoutesOptions {
-  readonly engine: Engine
-  readonly blueprints: BlueprintRegistry
-  readonly auth: ClientAuth
-}
-
 /** Longest time that a read of a job may wait for a change, in seconds. */
 const MAX_WAIT_SECONDS = 60
-const MAX_KEY_LENGTH = 255
-const QUARANTINE_LIMIT = 1000
-
-interface JobParams {
-  readonly Params: { readonly jobId: string }
-}
 
 interface ReadJob extends JobParams {
   readonly Querystring: { readonly wait?: string; readonly since?: string }
@@ -39,24 +30,17 @@ interface ReadJob extends JobParams {
 /** Routes that exist under every version of the API. */
 export function commonClientRoutes(app: FastifyInstance, options: ClientRoutesOptions): void {
   const { engine, auth } = options
-  app.get<ReadJob>('/jobs/:jobId', async (request, reply) => {
-    const job = await engine.readJob(request.params.jobId, auth(request).clientId)
-    const waitMs = waitOf(request.query.wait)
-    if (waitMs === 0 || job.wait === null) return jobView(job)
-    const changedAfter = momentOf(request.query.since)
-    const signal = disconnectSignal(reply)
-    return jobView(await engine.readChangedJob(job, { waitMs, changedAfter, signal }))
-  })
+  app.get<ReadJob>('/jobs/:jobId', (request, reply) => read(request, reply, options))
   app.post<JobParams>('/jobs/:jobId/cancel', async (request) => {
-    await engine.cancelJob(request.params.jobId, auth(request).clientId)
+    await engine.cancelJob(request.params.jobId, scopeOf(auth.callerOf(request)))
     return { status: 'cancellation_request_accepted' }
   })
   app.get<JobParams>('/jobs/:jobId/history', async (request) => {
-    const rows = await engine.historyOf(request.params.jobId, auth(request).clientId)
+    const rows = await engine.historyOf(request.params.jobId, scopeOf(auth.callerOf(request)))
     return rows.map(historyRow)
   })
   app.get('/workers', async (request) => {
-    auth(request)
+    auth.callerOf(request)
     const workers = await engine.fleet.list()
     return workers.map(workerView)
   })
@@ -75,12 +59,29 @@ export function createRoute(
   )
 }
 
-/** Quarantined jobs of the caller; ids, as older clients expect. */
+/** Quarantined jobs that the caller may see; ids, as older clients expect. */
 export function quarantineRoute(app: FastifyInstance, { engine, auth }: ClientRoutesOptions): void {
   app.get('/_public/jobs/quarantined', async (request) => {
-    const jobs = await engine.listQuarantined(auth(request).clientId, QUARANTINE_LIMIT)
+    const scope = scopeOf(auth.callerOf(request))
+    const jobs = await engine.listQuarantined(MAX_QUARANTINE_JOBS, scope)
     return jobs.map(({ id }) => id)
   })
+}
+
+async function read(
+  request: FastifyRequest<ReadJob>,
+  reply: FastifyReply,
+  options: ClientRoutesOptions,
+): Promise<JobView> {
+  const { engine, auth } = options
+  const caller = auth.callerOf(request)
+  const job = await engine.readJob(request.params.jobId, scopeOf(caller))
+  const waitMs = waitOf(request.query.wait)
+  const changedAfter = momentOf(request.query.since)
+  if (waitMs === 0 || job.wait === null) return jobView(job, approvalPaths(job, caller, options))
+  const signal = disconnectSignal(reply)
+  const latest = await engine.readChangedJob(job, { waitMs, changedAfter, signal })
+  return jobView(latest, approvalPaths(latest, caller, options))
 }
 
 interface Creation {
@@ -94,9 +95,9 @@ async function create(
   { request, reply, body, blueprint }: Creation,
   { engine, auth }: ClientRoutesOptions,
 ): Promise<FastifyReply> {
-  const owner = auth(request)
-  const { initialData, metadata, webhookUrl, dispatchTimeoutMs, resultTimeoutMs } =
-    parseCreateJobBody(body)
+  const { owner } = auth.callerOf(request)
+  const { initialData, metadata, webhookUrl, ...timeouts } = parseCreateJobBody(body)
+  const { dispatchTimeoutMs, resultTimeoutMs, jobTimeoutMs } = timeouts
   const { jobId } = await engine.createJob({
     blueprint,
     initialData,
@@ -106,6 +107,7 @@ async function create(
     webhookUrl,
     dispatchTimeoutMs,
     resultTimeoutMs,
+    jobTimeoutMs,
     idempotencyKey: idempotencyKeyOf(request),
   })
   return reply.status(202).send({ status: 'accepted', job_id: jobId })
@@ -130,14 +132,6 @@ async function createByName(
     throw new NotFoundError('BLUEPRINT_NOT_FOUND', { message })
   }
   return create({ request, reply, body: rest, blueprint }, options)
-}
-
-function idempotencyKeyOf({ headers }: FastifyRequest): string | undefined {
-  const key = headers[HEADERS.idempotencyKey]
-  if (key === undefined) return undefined
-  if (typeof key === 'string' && key !== '' && key.length <= MAX_KEY_LENGTH) return key
-  const message = `Idempotency-Key must have 1 to ${String(MAX_KEY_LENGTH)} characters.`
-  throw new InputError('INVALID_REQUEST', { message })
 }
 
 function waitOf(wait: string | undefined): number {

@@ -1,10 +1,19 @@
 /** How a job looks to its client. Tokens and headers are not in the document to begin with (D-54). */
-import { isTerminalJobStatus, type HistoryRow, type JobView } from '@avtomatika/protocol'
-import type { HistoryRecord } from '../job/effect.ts'
-import type { Job, TaskWait } from '../job/job.ts'
+import { isTerminalJobStatus, type JobView } from '@avtomatika/protocol'
+import type { Job } from '../job/job.ts'
+import type { Branch, BranchesWait, TaskWait } from '../job/task.ts'
+import type { EpochMs } from '../job/vocabulary.ts'
+import type { ApprovalWait } from '../job/wait.ts'
 
-export function jobView(job: Job): JobView {
-  const task = job.wait?.for === 'task' ? job.wait : null
+/** Where each decision is made, by decision. */
+export type ApprovalPaths = Readonly<Record<string, string>>
+
+/**
+ * The view of a job.
+ * @param paths - those of its approval, for who may have them. Default: none.
+ */
+export function jobView(job: Job, paths: ApprovalPaths = {}): JobView {
+  const { wait, timeoutMs } = job
   return {
     id: job.id,
     job_id: job.id,
@@ -20,15 +29,32 @@ export function jobView(job: Job): JobView {
     error_message: job.error?.message ?? null,
     error: job.error === null ? null : { ...job.error },
     result: isTerminalJobStatus(job.status) ? job.result : null,
-    retry_count: job.retryCount,
-    current_task_id: task?.taskId ?? null,
+    // A task counts its own retries; a step that waits for one has none left to tell.
+    retry_count: wait?.for === 'task' ? wait.retries : job.retryCount,
+    current_task_id: wait?.for === 'task' ? wait.taskId : null,
     task_worker_id: job.lastWorkerId,
-    ...(task && taskFields(task)),
+    ...(wait?.for === 'task' && taskFields(wait)),
     created_at: iso(job.createdAt),
     updated_at: iso(job.updatedAt),
-    finished_at: job.finishedAt === null ? null : iso(job.finishedAt),
+    finished_at: isoOrNull(job.finishedAt),
+    deadline_at: isoOrNull(timeoutMs === null ? null : job.createdAt + timeoutMs),
+    wakes_at: isoOrNull(wakesAt(job)),
     parent_job_id: job.parentId,
+    child_job_id: wait?.for === 'child' ? wait.childId : null,
+    depth: job.depth,
+    approval: wait?.for === 'approval' ? approvalView(wait, paths) : null,
+    branches: wait?.for === 'branches' ? branchCounts(wait) : null,
+    waiting_for_event: wait?.for === 'event' ? wait.name : null,
   }
+}
+
+/** A moment as clients read it. */
+export function iso(at: EpochMs): string {
+  return new Date(at).toISOString()
+}
+
+function isoOrNull(at: EpochMs | null): string | null {
+  return at === null ? null : iso(at)
 }
 
 function taskFields({ spec, transitions, attempt }: TaskWait): Partial<JobView> {
@@ -39,23 +65,31 @@ function taskFields({ spec, transitions, attempt }: TaskWait): Partial<JobView> 
   }
 }
 
-export function historyRow(record: HistoryRecord): HistoryRow {
-  const { previousState, nextState, durationMs, workerId, attempt, error } = record
+/** When a job goes on by itself; `null` while it waits for something else than time. */
+function wakesAt({ wait }: Job): EpochMs | null {
+  if (wait?.for === 'sleep' || wait?.for === 'retry') return wait.until
+  return wait?.for === 'task' && wait.phase.kind === 'backing_off' ? wait.phase.until : null
+}
+
+function approvalView(wait: ApprovalWait, paths: ApprovalPaths): JobView['approval'] {
   return {
-    event_id: record.eventId,
-    job_id: record.jobId,
-    timestamp: iso(record.at),
-    event_type: record.type,
-    state: record.state,
-    previous_state: previousState ?? null,
-    next_state: nextState ?? null,
-    duration_ms: durationMs ?? null,
-    worker_id: workerId ?? null,
-    attempt_number: attempt ?? null,
-    context_snapshot: { status: record.status, ...(error && { error }) },
+    id: wait.approvalId,
+    integration: wait.integration,
+    message: wait.message,
+    decisions: Object.keys(wait.transitions),
+    expires_at: isoOrNull(wait.deadlineAt),
+    links: { ...paths },
   }
 }
 
-function iso(at: number): string {
-  return new Date(at).toISOString()
+function branchCounts({ branches }: BranchesWait): JobView['branches'] {
+  const counts = { total: branches.length, done: 0, failed: 0, running: 0, waiting: 0 }
+  for (const branch of branches) counts[progressOf(branch)] += 1
+  return counts
+}
+
+function progressOf(branch: Branch): 'done' | 'failed' | 'running' | 'waiting' {
+  if (branch.kind === 'waiting') return 'waiting'
+  if (branch.kind === 'out') return branch.run.phase.kind === 'claimed' ? 'running' : 'waiting'
+  return branch.status === 'failure' || branch.status === 'cancelled' ? 'failed' : 'done'
 }

@@ -2,16 +2,18 @@
 import { HEADERS, PROTOCOL_VERSION } from '@avtomatika/protocol'
 import type { FastifyInstance, FastifyPluginCallback, FastifyRequest } from 'fastify'
 import type { BlueprintRegistry } from '../blueprint/registry.ts'
+import { ApprovalLinks } from '../engine/approval-links.ts'
 import type { Engine } from '../engine/engine.ts'
+import { systemIds, type Ids } from '../ports/ids.ts'
+import { approvalRoutes, type ApprovalAuth } from './approval-routes.ts'
 import { parseJsonBodies } from './body-parser.ts'
 import { clientAuth, type ClientConfig } from './client-auth.ts'
-import {
-  commonClientRoutes,
-  createRoute,
-  quarantineRoute,
-  type ClientRoutesOptions,
-} from './client-routes.ts'
+import type { ClientRoutesOptions } from './client-routes-options.ts'
+import { commonClientRoutes, createRoute, quarantineRoute } from './client-routes.ts'
 import { answerError, answerNotFound } from './error-handler.ts'
+import { eventRoutes } from './event-routes.ts'
+import { graphRoutes } from './graph-routes.ts'
+import { quarantineRoutes } from './quarantine-routes.ts'
 import { workerAuth, type WorkerTokens } from './worker-auth.ts'
 import { workerRoutes } from './worker-routes.ts'
 
@@ -22,8 +24,13 @@ export interface HttpOptions {
   readonly workerTokens: WorkerTokens
   /** Where the client API is mounted. Default `/api`. */
   readonly apiPrefix: string
+  readonly approvalAuth: ApprovalAuth
+  /** Signs approval links. */
+  readonly approvalSecret: string
   readonly pollTimeoutMs: number
   readonly now: () => number
+  /** Default: by chance. */
+  readonly ids?: Ids
 }
 
 /** Largest body that is read, in bytes: 10 MiB. */
@@ -31,9 +38,12 @@ export const BODY_LIMIT = 10 * 1024 * 1024
 
 /** @throws ConfigError `CONFIG_INVALID` for tokens that cannot be used. */
 export function httpPlugin(options: HttpOptions): FastifyPluginCallback {
-  const client = { ...options, auth: clientAuth(options.clients) }
-  const worker = { ...options, auth: workerAuth(options.workerTokens) }
+  const { approvalSecret, apiPrefix, ids = systemIds } = options
+  const links = new ApprovalLinks(approvalSecret)
+  const auth = clientAuth(options.clients)
+  const worker = { ...options, ids, auth: workerAuth(options.workerTokens) }
   return (app, _opts, done) => {
+    const client = { ...options, ids, auth, links, mount: app.prefix }
     parseJsonBodies(app)
     app.setErrorHandler(answerError)
     answerUnknownRoutes(app)
@@ -43,12 +53,13 @@ export function httpPlugin(options: HttpOptions): FastifyPluginCallback {
     })
     app.get('/_public/status', () => ({ status: 'ok' }))
     quarantineRoute(app, client)
+    approvalRoutes(app, client)
     app.register((scope, _scopeOptions, ready) => {
       checkFirst(scope, worker.auth.checkToken)
       workerRoutes(scope, worker)
       ready()
     })
-    clientRoutes(app, client, options.apiPrefix)
+    clientRoutes(app, client, apiPrefix)
     done()
   }
 }
@@ -78,8 +89,11 @@ function clientRoutes(app: FastifyInstance, options: ClientRoutesOptions, prefix
     const mount = version === null ? prefix : `${prefix}/${version}`
     app.register(
       (scope, _opts, done) => {
-        checkFirst(scope, options.auth)
+        checkFirst(scope, options.auth.callerOf)
         commonClientRoutes(scope, options)
+        eventRoutes(scope, options)
+        quarantineRoutes(scope, options)
+        graphRoutes(scope, options)
         for (const blueprint of blueprints) {
           if (blueprint.version === version) createRoute(scope, blueprint, options)
         }

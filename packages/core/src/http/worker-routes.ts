@@ -2,13 +2,10 @@
 import {
   InputError,
   isIdentifier,
-  normaliseEvent,
   normaliseHeartbeat,
   normaliseRegistration,
   normaliseResult,
   parsePollQuery,
-  parseProgress,
-  PROGRESS_EVENT,
   PROTOCOL_VERSION,
   protocolWarning,
   HEADERS,
@@ -17,14 +14,14 @@ import {
   type TaskPayload,
 } from '@avtomatika/protocol'
 import type { FastifyInstance, FastifyReply, FastifyRequest } from 'fastify'
-import type { Decision } from '../job/decision.ts'
 import type { HandedTask } from '../engine/dispatcher.ts'
-import type { Engine } from '../engine/engine.ts'
-import type { WorkerAuth } from './worker-auth.ts'
+import { accepted } from '../engine/refusal.ts'
+import type { Decision } from '../job/decision.ts'
 import { disconnectSignal } from './disconnect-signal.ts'
+import type { WorkerAuth } from './worker-auth.ts'
+import { takeWorkerEvent, type WorkerEventOptions } from './worker-events.ts'
 
-export interface WorkerRoutesOptions {
-  readonly engine: Engine
+export interface WorkerRoutesOptions extends WorkerEventOptions {
   readonly auth: WorkerAuth
   /** The longest that a poll waits, in ms. */
   readonly pollTimeoutMs: number
@@ -69,7 +66,7 @@ export function workerRoutes(app: FastifyInstance, options: WorkerRoutesOptions)
   })
   app.post('/_worker/events', async (request) => {
     const workerId = auth.actAs(request, idIn(request.body))
-    return event(request.body, workerId, options)
+    return takeWorkerEvent(request.body, workerId, options)
   })
 }
 
@@ -119,35 +116,12 @@ function payload({ task, leaseExpiresAt, deadlineAt }: HandedTask, now: number):
 }
 
 function acknowledgement(decision: Decision): ResultAck {
-  if (decision.kind === 'ignored') {
-    const message = `The result was not applied: ${decision.reason}.`
-    return { status: 'ignored', reason: decision.reason, message }
+  const taken = accepted(decision)
+  if (taken.kind === 'ignored') {
+    const message = `The result was not applied: ${taken.reason}.`
+    return { status: 'ignored', reason: taken.reason, message }
   }
-  const transition = decision.answer?.transition ?? 'accepted'
-  return { status: 'accepted', transition }
-}
-
-async function event(
-  body: unknown,
-  workerId: string,
-  { engine }: WorkerRoutesOptions,
-): Promise<{ status: string }> {
-  const { eventType, payload: said, jobId, taskId } = normaliseEvent(body, workerId)
-  const progress = eventType === PROGRESS_EVENT ? parseProgress(said) : undefined
-  if (eventType === PROGRESS_EVENT && progress === undefined) {
-    const message = 'payload.progress: expected a number from 0 to 1'
-    throw new InputError('INVALID_REQUEST', { message })
-  }
-  if (progress !== undefined && jobId !== undefined) {
-    await engine.reportProgress({
-      jobId,
-      taskId: taskId ?? null,
-      workerId,
-      progress: Math.min(1, Math.max(0, progress.progress)),
-      message: progress.message ?? null,
-    })
-  }
-  return { status: 'event_accepted' }
+  return { status: 'accepted', transition: taken.answer?.transition ?? 'accepted' }
 }
 
 function pathId(request: FastifyRequest<WorkerParams>): string {

@@ -1,6 +1,8 @@
 /** What a host may set, and what holds when it does not. */
+import { randomBytes } from 'node:crypto'
 import { ConfigError } from '@avtomatika/protocol'
 import { DEFAULT_SETTINGS, type EngineSettings } from '../engine/settings.ts'
+import type { ApprovalAuth } from '../http/approval-routes.ts'
 import type { ClientConfig } from '../http/client-auth.ts'
 import type { WorkerTokens } from '../http/worker-auth.ts'
 import type { BackoffPolicy } from '../job/retry.ts'
@@ -23,6 +25,14 @@ export interface OrchestratorConfig {
   readonly backoff?: BackoffPolicy
   /** Changes of state after which a job counts as caught in a loop. Default 100. */
   readonly maxTransitions?: number
+  /** How deep children may have children. Default 10. */
+  readonly maxDepth?: number
+  /** Events that one job keeps until it waits for them. Default 100. */
+  readonly maxStoredEvents?: number
+  /** Largest data of one result, event, decision or patch, in bytes of JSON. Default 1 048 576. */
+  readonly maxDataBytes?: number
+  /** Data of one job in all, in bytes of JSON. Default 16 777 216. */
+  readonly maxJobDataBytes?: number
   /** Handlers that run at a time. Default 100. */
   readonly executorConcurrency?: number
   /** From claim to result, where the dispatch does not say. Default 300 000. */
@@ -31,6 +41,18 @@ export interface OrchestratorConfig {
   readonly pollTimeoutMs?: number
   /** Expected pause between heartbeats; after two of them without one, a worker is gone. Default 60 000. */
   readonly workerHealthIntervalMs?: number
+  /**
+   * Who may decide an approval: its owner and holders of a signed link, or anybody who knows the
+   * job's id, as older clients expect. Default `owner`.
+   */
+  readonly approvalAuth?: ApprovalAuth
+  /**
+   * Signs approval links; orchestrators that share it honour each other's. At least 16 characters.
+   * Default: chance, so that links end with the process.
+   */
+  readonly approvalSecret?: string
+  /** Whether webhooks may call hosts in private networks. Default false. */
+  readonly webhookPrivateHosts?: boolean
   /** How long requests and handlers may take to end when the engine stops. Default 8 000. */
   readonly shutdownTimeoutMs?: number
 }
@@ -42,6 +64,9 @@ export interface ResolvedConfig {
   readonly workerTokens: WorkerTokens
   readonly apiPrefix: string
   readonly shutdownTimeoutMs: number
+  readonly approvalAuth: ApprovalAuth
+  readonly approvalSecret: string
+  readonly webhookPrivateHosts: boolean
   readonly settings: EngineSettings
 }
 
@@ -49,16 +74,26 @@ type NumberName =
   | 'port'
   | 'maxRetries'
   | 'maxTransitions'
+  | 'maxDepth'
+  | 'maxStoredEvents'
+  | 'maxDataBytes'
+  | 'maxJobDataBytes'
   | 'executorConcurrency'
   | 'taskTimeoutMs'
   | 'pollTimeoutMs'
   | 'workerHealthIntervalMs'
   | 'shutdownTimeoutMs'
 
+const MIN_SECRET_LENGTH = 16
+
 const RANGES: Record<NumberName, readonly [least: number, most: number]> = {
   port: [0, 65_535],
   maxRetries: [0, 1000],
   maxTransitions: [1, 1_000_000],
+  maxDepth: [0, 50],
+  maxStoredEvents: [0, 100_000],
+  maxDataBytes: [1, 1024 ** 3],
+  maxJobDataBytes: [1, 1024 ** 3],
   executorConcurrency: [1, 100_000],
   taskTimeoutMs: [1, 30 * 86_400_000],
   pollTimeoutMs: [0, 600_000],
@@ -76,6 +111,7 @@ export function resolveConfig(config: OrchestratorConfig): ResolvedConfig {
       `${name} must be a whole number from ${String(least)} to ${String(most)}, got ${String(value)}`,
     ]
   })
+  problems.push(...approvalProblems(config))
   if (problems.length > 0) {
     throw new ConfigError('CONFIG_INVALID', {
       message: `${problems.join('; ')}.`,
@@ -89,8 +125,22 @@ export function resolveConfig(config: OrchestratorConfig): ResolvedConfig {
     workerTokens: config.workerTokens ?? {},
     apiPrefix: normalisedPrefix(config.apiPrefix ?? '/api'),
     shutdownTimeoutMs: config.shutdownTimeoutMs ?? 8_000,
+    approvalAuth: config.approvalAuth ?? 'owner',
+    approvalSecret: config.approvalSecret ?? randomBytes(32).toString('base64url'),
+    webhookPrivateHosts: config.webhookPrivateHosts ?? false,
     settings: settingsOf(config),
   }
+}
+
+/** Never repeats the secret. */
+function approvalProblems({ approvalAuth, approvalSecret }: OrchestratorConfig): string[] {
+  const problems: string[] = []
+  const isKnown = approvalAuth === undefined || ['owner', 'open'].includes(approvalAuth)
+  if (!isKnown) problems.push(`approvalAuth must be 'owner' or 'open', got '${approvalAuth}'`)
+  if (approvalSecret !== undefined && approvalSecret.length < MIN_SECRET_LENGTH) {
+    problems.push(`approvalSecret must have at least ${String(MIN_SECRET_LENGTH)} characters`)
+  }
+  return problems
 }
 
 function settingsOf(config: OrchestratorConfig): EngineSettings {
@@ -101,8 +151,12 @@ function settingsOf(config: OrchestratorConfig): EngineSettings {
     pollTimeoutMs: config.pollTimeoutMs ?? rest.pollTimeoutMs,
     workerHealthIntervalMs: config.workerHealthIntervalMs ?? rest.workerHealthIntervalMs,
     idempotencyTtlMs: rest.idempotencyTtlMs,
+    maxDataBytes: config.maxDataBytes ?? rest.maxDataBytes,
     rules: {
       maxTransitions: config.maxTransitions ?? rules.maxTransitions,
+      maxDepth: config.maxDepth ?? rules.maxDepth,
+      maxStoredEvents: config.maxStoredEvents ?? rules.maxStoredEvents,
+      maxJobDataBytes: config.maxJobDataBytes ?? rules.maxJobDataBytes,
       retry: {
         maxRetries: config.maxRetries ?? rules.retry.maxRetries,
         backoff: config.backoff ?? rules.retry.backoff,

@@ -12,13 +12,16 @@ import { pino, type Logger } from 'pino'
 import type { Blueprint } from '../blueprint/blueprint.ts'
 import { BlueprintRegistry } from '../blueprint/registry.ts'
 import { Engine } from '../engine/engine.ts'
+import type { Hooks } from '../engine/hooks.ts'
 import { answerUnroutable } from '../http/error-handler.ts'
 import { BODY_LIMIT, httpPlugin } from '../http/plugin.ts'
 import { MemoryHistory, MemoryStorage } from '../memory/index.ts'
 import { systemClock } from '../ports/clock.ts'
 import type { History } from '../ports/history.ts'
 import { systemIds } from '../ports/ids.ts'
+import type { Notifier } from '../ports/notifier.ts'
 import type { Storage } from '../ports/storage.ts'
+import { HttpNotifier } from '../webhooks/http-notifier.ts'
 import { resolveConfig, type OrchestratorConfig, type ResolvedConfig } from './config.ts'
 import { untilSignalled } from './until-signalled.ts'
 
@@ -28,6 +31,10 @@ export interface OrchestratorOptions {
   /** Default: in memory, for the latest jobs. */
   readonly history?: History
   readonly config?: OrchestratorConfig
+  /** Told of jobs that ended and of workers' events, at least once each. */
+  readonly hooks?: Hooks
+  /** Makes who calls the webhooks, once per start. Default: this process, by HTTP. */
+  readonly notifier?: () => Notifier
   /** Default: a pino logger at level `info` on standard output. */
   readonly logger?: Logger
 }
@@ -72,6 +79,8 @@ export class OrchestratorEngine {
       ids: systemIds,
       log: this.#log,
       instanceId: randomUUID(),
+      notifier: options.notifier ?? (() => this.#httpNotifier()),
+      ...(options.hooks && { hooks: options.hooks }),
     })
   }
 
@@ -177,14 +186,22 @@ export class OrchestratorEngine {
     }
   }
 
+  #httpNotifier(): Notifier {
+    const { webhookPrivateHosts: allowPrivateHosts } = this.#config
+    return new HttpNotifier({ allowPrivateHosts, log: this.#log })
+  }
+
   #routes(): FastifyPluginCallback {
     const { clients, workerTokens, apiPrefix, settings } = this.#config
+    const { approvalAuth, approvalSecret } = this.#config
     this.#plugin ??= httpPlugin({
       engine: this.#engine,
       blueprints: this.#blueprints,
       clients,
       workerTokens,
       apiPrefix,
+      approvalAuth,
+      approvalSecret,
       pollTimeoutMs: settings.pollTimeoutMs,
       now: () => systemClock.now(),
     })
