@@ -1,6 +1,7 @@
 /** Runs the scenarios, prints a table, and writes the figures as JSON to `results/`. */
 import { mkdir, writeFile } from 'node:fs/promises'
 import { availableParallelism, cpus } from 'node:os'
+import { advanceScenario } from './advance-scenario.ts'
 import { echoScenario } from './echo-scenario.ts'
 import { readSettings } from './settings.ts'
 
@@ -22,8 +23,17 @@ console.table({
     'p99 ms': echo.p99,
   },
 })
+const decisions = advanceScenario()
+console.table(
+  Object.fromEntries(
+    Object.entries(decisions).map(([name, { bytes, p50Us, p99Us }]) => [
+      `advance: ${name}`,
+      { bytes, 'p50 µs': Number(p50Us.toFixed(1)), 'p99 µs': Number(p99Us.toFixed(1)) },
+    ]),
+  ),
+)
 const folder = new URL('../results/', import.meta.url)
 await mkdir(folder, { recursive: true })
 const file = new URL('latest.json', folder)
-await writeFile(file, `${JSON.stringify({ box, settings, echo }, null, 2)}\n`)
+await writeFile(file, `${JSON.stringify({ box, settings, echo, advance: decisions }, null, 2)}\n`)
 console.log('Written to bench/results/latest.json')

@@ -48,9 +48,9 @@ describe('a result', () => {
     })
     expect(answer).toEqual({ taskId: TASK_1, transition: 'success_transition' })
     expect(deeds(effects)).toEqual([
+      { kind: 'run_step', stepId: 'j-s3' },
       { kind: 'withdraw_task', taskId: TASK_1 },
       { kind: 'clear_deadline', key: 'wait' },
-      { kind: 'run_step', stepId: 'j-s3' },
     ])
     expect(records(effects)).toMatchObject([
       { type: 'task_finished', workerId: 'w', taskId: TASK_1, durationMs: 9 },
@@ -77,15 +77,28 @@ describe('a result', () => {
     expect(decide(ended.job, taskResult(TASK_1, outcome)).kind).toBe('repeated')
   })
 
-  it('of an earlier task is not taken for the present one (D-14)', () => {
+  it('of an earlier task is answered as then, and not taken for the present one (D-13, D-14)', () => {
+    const moved = change(claimedJob(), taskResult(TASK_1))
     const job = after(
-      claimedJob(),
-      taskResult(TASK_1),
+      moved.job,
       stepSucceeded('j-s3', dispatch()),
       taskClaimed('task-j-4-1'),
       taskResult('task-j-4-1'),
     )
+    const again = decide(job, taskResult(TASK_1))
+    expect(again).toEqual({ kind: 'repeated', answer: moved.answer })
+  })
+
+  it('of a task so old that its answer is forgotten is stale, and changes nothing (D-14)', () => {
+    let job = after(claimedJob(), taskResult(TASK_1))
+    for (let n = 3; n <= 17; n += 2) {
+      const taskId = `task-j-${String(n + 1)}-1`
+      const handled = stepSucceeded(`j-s${String(n)}`, dispatch())
+      job = after(job, handled, taskClaimed(taskId), taskResult(taskId))
+    }
+    expect(job.answers).toHaveLength(8)
     expect(decide(job, taskResult(TASK_1))).toEqual({ kind: 'ignored', reason: 'stale_task' })
+    expect(decide(job, taskResult('task-j-18-1')).kind).toBe('repeated')
   })
 
   it('of an attempt that was given up is not taken for the next one (D-14)', () => {
@@ -151,14 +164,13 @@ describe('a failed task', () => {
     const { job, effects, answer } = change(claimedJob(), taskResult(TASK_1, failedWith(code)))
     expect(job).toMatchObject({
       status: 'waiting_for_worker',
-      retryCount: 1,
+      retryCount: 0,
       error: { code },
-      wait: { phase: { kind: 'backing_off', until: T0 + 1_000 } },
+      wait: { retries: 1, avoid: 'w', phase: { kind: 'backing_off', until: T0 + 1_000 } },
     })
     expect(answer?.transition).toBe('failure_handled')
     expect(deeds(effects)).toEqual([
       { kind: 'withdraw_task', taskId: TASK_1 },
-      { kind: 'clear_deadline', key: 'wait' },
       { kind: 'set_deadline', key: 'wait', at: T0 + 1_000 },
     ])
   })

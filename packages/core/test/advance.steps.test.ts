@@ -115,9 +115,11 @@ describe('a handler that dispatches a task', () => {
           demand: { type: 'resize' },
           params: { width: 10 },
           priority: 5,
+          strategy: 'default',
           tracing: { traceparent: '00-aa-bb-01' },
           executionTimeoutMs: 60_000,
           resultDeadlineAt: null,
+          avoid: null,
         },
       },
       { kind: 'set_deadline', key: 'wait', at: T0 + 10_001 },
@@ -193,8 +195,8 @@ describe('a handler that throws', () => {
     const again = change(job, timerFired(T0 + 1_000))
     expect(again.job).toMatchObject({ status: 'running', wait: { stepId: 'j-s2' }, retryCount: 1 })
     expect(deeds(again.effects)).toEqual([
-      { kind: 'clear_deadline', key: 'wait' },
       { kind: 'run_step', stepId: 'j-s2' },
+      { kind: 'clear_deadline', key: 'wait' },
     ])
   })
 
@@ -225,7 +227,7 @@ describe('a handler that throws', () => {
   it('does not share its retries with the tasks that follow (D-28)', () => {
     const retried = after(retryingJob(), timerFired(T0 + 1_000))
     expect(after(retried, stepSucceeded('j-s2', dispatch())).retryCount).toBe(0)
-    expect(backingOffJob().retryCount).toBe(1)
+    expect(backingOffJob()).toMatchObject({ retryCount: 0, wait: { retries: 1 } })
   })
 })
 

@@ -3,8 +3,10 @@ import { describe, expect, it } from 'vitest'
 import { T0 } from '../src/testing/index.ts'
 import {
   after,
+  CANCEL_REASON,
   cancelRequested,
   change,
+  CHILD_1,
   claimedJob,
   decide,
   deeds,
@@ -83,7 +85,7 @@ describe('a cancelled or returned task', () => {
     const { job, effects } = change(claimedJob(), taskResult(TASK_1, { kind: 'handed_back' }))
     expect(job).toMatchObject({
       retryCount: 0,
-      wait: { taskId: TASK_2, phase: { kind: 'offered' } },
+      wait: { taskId: TASK_2, retries: 0, phase: { kind: 'offered' } },
     })
     expect(offersOf(effects)).toHaveLength(1)
   })
@@ -92,12 +94,15 @@ describe('a cancelled or returned task', () => {
 describe('a lost task', () => {
   it('is offered again at once as a new attempt and costs a retry (D-26)', () => {
     const { job, effects } = change(claimedJob(), taskLost(TASK_1, T0 + 3))
-    expect(job).toMatchObject({ retryCount: 1, status: 'waiting_for_worker' })
+    expect(job).toMatchObject({
+      retryCount: 0,
+      status: 'waiting_for_worker',
+      wait: { retries: 1, taskId: TASK_2, attempt: 2 },
+    })
     expect(deeds(effects)).toMatchObject([
       { kind: 'withdraw_task', taskId: TASK_1 },
-      { kind: 'clear_deadline' },
       { kind: 'offer_task', task: { taskId: TASK_2, attempt: 2 } },
-      { kind: 'set_deadline', at: T0 + 10_003 },
+      { kind: 'set_deadline', key: 'wait', at: T0 + 10_003 },
     ])
     expect(records(effects)).toMatchObject([
       { type: 'task_lost', workerId: 'w' },
@@ -115,7 +120,7 @@ describe('a lost task', () => {
     const { job, effects } = change(offeredJob({ dispatchTimeoutMs: null }), taskLost(TASK_1))
     expect(job).toMatchObject({
       retryCount: 0,
-      wait: { taskId: TASK_2, phase: { kind: 'offered' } },
+      wait: { taskId: TASK_2, retries: 0, phase: { kind: 'offered' } },
     })
     expect(deeds(effects)).toMatchObject([
       { kind: 'withdraw_task', taskId: TASK_1 },
@@ -135,7 +140,11 @@ describe('a deadline', () => {
   it('without a result from the worker in time retries the task (D-2)', () => {
     const { job, effects } = change(claimedJob(), timerFired(T0 + 60_000))
     const message = 'Worker w gave no result within 60 s.'
-    expect(job).toMatchObject({ retryCount: 1, error: { code: 'TIMEOUT_ERROR', message } })
+    expect(job).toMatchObject({
+      retryCount: 0,
+      error: { code: 'TIMEOUT_ERROR', message },
+      wait: { retries: 1, phase: { kind: 'backing_off', until: T0 + 61_000 } },
+    })
     expect(deeds(effects)).toContainEqual({ kind: 'withdraw_task', taskId: TASK_1 })
   })
 
@@ -157,7 +166,19 @@ describe('a deadline', () => {
 })
 
 describe('a cancellation', () => {
-  const waits = ['step', 'retry', 'offered', 'claimed', 'backing_off'] as const
+  const waits = [
+    'step',
+    'retry',
+    'offered',
+    'claimed',
+    'backing_off',
+    'branches',
+    'approval',
+    'child',
+    'event',
+    'sleep',
+  ] as const
+  const timerCleared = { kind: 'clear_deadline', key: 'wait' }
   const expected = {
     step: [{ kind: 'withdraw_step', stepId: 'j-s1' }],
     retry: [{ kind: 'clear_deadline', key: 'wait' }],
@@ -170,6 +191,27 @@ describe('a cancellation', () => {
       { kind: 'clear_deadline', key: 'wait' },
     ],
     backing_off: [{ kind: 'clear_deadline', key: 'wait' }],
+    // Each branch, whether it is with a worker or still on offer.
+    branches: [
+      { kind: 'withdraw_task', taskId: TASK_1 },
+      { kind: 'withdraw_task', taskId: 'task-j-3-1' },
+      timerCleared,
+    ],
+    approval: [timerCleared],
+    child: [
+      {
+        kind: 'send',
+        message: {
+          kind: 'cancel_job',
+          messageId: 'j:3:1',
+          from: 'j',
+          to: CHILD_1,
+          reason: 'Its parent job j ended as cancelled.',
+        },
+      },
+    ],
+    event: [timerCleared],
+    sleep: [timerCleared],
   }
   it.each(waits)('in wait %s ends the job and takes back what was out (D-16, J5)', (wait) => {
     const { job, effects } = change(WAITS[wait], cancelRequested(T0 + 1))
@@ -177,7 +219,7 @@ describe('a cancellation', () => {
       status: 'cancelled',
       wait: null,
       finishedAt: T0 + 1,
-      error: { code: 'JOB_CANCELLED' },
+      error: { code: 'JOB_CANCELLED', message: CANCEL_REASON },
     })
     expect(deeds(effects)).toEqual(expected[wait])
     expect(records(effects).map(({ type }) => type)).toEqual(['job_cancelled'])

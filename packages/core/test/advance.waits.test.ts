@@ -1,12 +1,18 @@
 /** Every event in every wait: what changes the job and what comes too late. */
 import { describe, expect, it } from 'vitest'
 import { advance } from '../src/job/advance.ts'
+import type { Decision } from '../src/job/decision.ts'
 import {
+  approvalDecided,
   cancelRequested,
+  childEnded,
   created,
   decide,
+  discardRequested,
+  eventReceived,
   goTo,
   readyJob,
+  retryRequested,
   RULES,
   stepDeferred,
   stepFailed,
@@ -18,11 +24,25 @@ import {
   taskResult,
   timerFired,
   WAITS,
+  workerEvent,
 } from './support/jobs.ts'
 import { T0 } from '../src/testing/index.ts'
 
 type WaitName = keyof typeof WAITS
-const WAIT_NAMES = ['step', 'retry', 'offered', 'claimed', 'backing_off', 'ended'] as const
+const WAIT_NAMES = [
+  'step',
+  'retry',
+  'offered',
+  'claimed',
+  'backing_off',
+  'branches',
+  'approval',
+  'child',
+  'event',
+  'sleep',
+  'quarantined',
+  'ended',
+] as const satisfies readonly WaitName[]
 
 /** An hour later every deadline has passed. */
 const LATER = T0 + 3_600_000
@@ -35,40 +55,58 @@ const EVENTS = {
   task_progress: taskProgress(TASK_1),
   task_result: taskResult(TASK_1),
   task_lost: taskLost(TASK_1),
+  worker_event: workerEvent(),
+  event_received: eventReceived(),
+  approval_decided: approvalDecided(),
+  child_ended: childEnded(),
   timer_fired: timerFired(LATER),
   cancel_requested: cancelRequested(),
+  retry_requested: retryRequested(),
+  discard_requested: discardRequested(),
 } as const
+type EventKind = keyof typeof EVENTS
+
+/** A column for each wait: the same answer in all but those that are named. */
+function row(usual: string, exceptions: Partial<Record<WaitName, string>>): WaitAnswers {
+  const answers: WaitAnswers = {}
+  for (const wait of WAIT_NAMES) answers[wait] = exceptions[wait] ?? usual
+  return answers
+}
+type WaitAnswers = Partial<Record<WaitName, string>>
 
 const X = 'changed'
 const S = 'stale_task'
-const TABLE: Record<keyof typeof EVENTS, Record<WaitName, string>> = {
+const ENDED = { quarantined: 'job_already_terminated', ended: 'job_already_terminated' }
+const TABLE: Record<EventKind, WaitAnswers> = {
   // D-21, D-22: only the step that the job waits for may move it.
-  step_succeeded: { step: X, retry: S, offered: S, claimed: S, backing_off: S, ended: S },
-  step_failed: { step: X, retry: S, offered: S, claimed: S, backing_off: S, ended: S },
-  step_deferred: { step: X, retry: S, offered: S, claimed: S, backing_off: S, ended: S },
-  task_claimed: { step: S, retry: S, offered: X, claimed: S, backing_off: S, ended: S },
-  task_progress: { step: S, retry: S, offered: S, claimed: X, backing_off: S, ended: S },
-  // D-13: the job that backs off has answered this very task; it answers the same again.
-  task_result: {
-    step: S,
-    retry: S,
-    offered: S,
+  step_succeeded: row(S, { step: X }),
+  step_failed: row(S, { step: X }),
+  step_deferred: row(S, { step: X }),
+  // The first task of the branches is with a worker.
+  task_claimed: row(S, { offered: X }),
+  task_progress: row(S, { claimed: X, branches: X }),
+  // D-13: a job that has answered this very task answers the same again.
+  task_result: row(S, {
     claimed: X,
+    branches: X,
     backing_off: 'repeated',
+    quarantined: 'repeated',
     ended: 'job_cancelled',
-  },
+  }),
   // D-12: a task may be lost before its job heard that it was claimed.
-  task_lost: { step: S, retry: S, offered: X, claimed: X, backing_off: S, ended: S },
-  timer_fired: { step: S, retry: X, offered: X, claimed: X, backing_off: X, ended: S },
-  // D-16: a job that has ended stays as it is.
-  cancel_requested: {
-    step: X,
-    retry: X,
-    offered: X,
-    claimed: X,
-    backing_off: X,
-    ended: 'job_already_terminated',
-  },
+  task_lost: row(S, { offered: X, claimed: X, branches: X }),
+  worker_event: row(S, { claimed: X, branches: X }),
+  // No live job loses an event; one that has ended says so.
+  event_received: row(X, { quarantined: 'JOB_ENDED', ended: 'JOB_ENDED' }),
+  // D-33: only a job that waits for a person can be decided.
+  approval_decided: row('NOT_APPROVABLE', { approval: X }),
+  // D-17: a child resumes the parent that waits for it, and no other.
+  child_ended: row(S, { child: X }),
+  timer_fired: row(X, { step: S, child: S, quarantined: S, ended: S }),
+  // D-16: cancel works in every live wait; a job that has ended stays as it is.
+  cancel_requested: row(X, ENDED),
+  retry_requested: row('NOT_QUARANTINED', { quarantined: X }),
+  discard_requested: row('NOT_QUARANTINED', { quarantined: X }),
 }
 
 const EVENT_KINDS = [
@@ -79,18 +117,27 @@ const EVENT_KINDS = [
   'task_progress',
   'task_result',
   'task_lost',
+  'worker_event',
+  'event_received',
+  'approval_decided',
+  'child_ended',
   'timer_fired',
   'cancel_requested',
-] as const
+  'retry_requested',
+  'discard_requested',
+] as const satisfies readonly EventKind[]
+
+function answerOf(decision: Decision): string {
+  if (decision.kind === 'ignored') return decision.reason
+  return decision.kind === 'refused' ? decision.code : decision.kind
+}
 
 describe('advance', () => {
   for (const kind of EVENT_KINDS) {
     for (const wait of WAIT_NAMES) {
       const expected = TABLE[kind][wait]
-      it(`${kind} in wait ${wait}: ${expected}`, () => {
-        const decision = decide(WAITS[wait], EVENTS[kind])
-        const answer = decision.kind === 'ignored' ? decision.reason : decision.kind
-        expect(answer).toBe(expected)
+      it(`${kind} in wait ${wait}: ${String(expected)}`, () => {
+        expect(answerOf(decide(WAITS[wait], EVENTS[kind]))).toBe(expected)
       })
     }
   }
@@ -103,12 +150,28 @@ describe('advance', () => {
     },
   )
 
-  const forged = EVENT_KINDS.filter((kind) => kind.startsWith('task_') || kind.startsWith('step_'))
+  const forged = EVENT_KINDS.filter((kind) => /^(task|step|worker)_/.test(kind))
   it.each(forged)('%s for another id than the awaited changes nothing (D-14, D-21)', (kind) => {
     const event = { ...EVENTS[kind], taskId: 'task-j-9-1', stepId: 'j-s9' }
     for (const wait of WAIT_NAMES) {
       expect(decide(WAITS[wait], event)).toMatchObject({ kind: 'ignored' })
     }
+  })
+
+  it('the end of another child, and a decision on another request, change nothing (D-17, D-33)', () => {
+    const stale = { kind: 'ignored', reason: 'stale_task' }
+    expect(decide(WAITS.child, childEnded({ jobId: 'j-c1' }))).toEqual(stale)
+    const decision = decide(WAITS.approval, approvalDecided({}, { approvalId: 'j-a1' }))
+    expect(decision).toMatchObject({ kind: 'refused', code: 'NOT_APPROVABLE' })
+  })
+
+  it.each(WAIT_NAMES)('a job deadline that was not set ends nothing in wait %s', (wait) => {
+    const decision = decide(WAITS[wait], timerFired(LATER, { key: 'job' }))
+    expect(decision).toEqual({ kind: 'ignored', reason: 'stale_task' })
+  })
+
+  it.each(WAIT_NAMES)('a job in wait %s survives JSON', (wait) => {
+    expect(JSON.parse(JSON.stringify(WAITS[wait]))).toStrictEqual(WAITS[wait])
   })
 
   it.each(EVENT_KINDS)('%s for a job that does not exist is ignored', (kind) => {
@@ -133,8 +196,8 @@ describe('advance', () => {
         wait: { for: 'step', stepId: 'j-s1' },
       },
       effects: [
-        { kind: 'record', record: { eventId: 'j:1:0', type: 'job_created', at: T0 } },
         { kind: 'run_step', stepId: 'j-s1' },
+        { kind: 'record', record: { eventId: 'j:1:0', type: 'job_created', at: T0 } },
       ],
     })
   })

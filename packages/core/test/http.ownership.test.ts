@@ -36,7 +36,11 @@ const CLIENT_ROUTES = [
   'GET /blueprints/:name/graph',
 ]
 
-const PUBLIC_ROUTES = ['GET /_public/status', 'GET /_public/jobs/quarantined']
+const PUBLIC_ROUTES = [
+  'GET /_public/status',
+  'GET /_public/metrics',
+  'GET /_public/jobs/quarantined',
+]
 
 function ask(): Blueprint {
   return new Blueprint('ask')

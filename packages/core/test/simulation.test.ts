@@ -2,7 +2,7 @@ import { describe, expect, it } from 'vitest'
 import { runSchedule } from '../src/testing/simulation/world.ts'
 
 const FIRST = Number(process.env['SIMULATION_SEED'] ?? 1)
-const SCHEDULES = Number(process.env['SIMULATION_SCHEDULES'] ?? 2_000)
+const SCHEDULES = Number(process.env['SIMULATION_SCHEDULES'] ?? 5_000)
 
 describe('the simulated world', () => {
   it(`keeps every promise in ${String(SCHEDULES)} schedules`, { timeout: 600_000 }, async () => {

@@ -21,6 +21,7 @@ import { Fleet } from './fleet.ts'
 import type { Hooks } from './hooks.ts'
 import { JobCreation, type NewJobRequest } from './job-creation.ts'
 import { JobWriter } from './job-writer.ts'
+import { Metrics } from './metrics.ts'
 import { Outbox } from './outbox.ts'
 import { workerTtlMs, type EngineSettings } from './settings.ts'
 import { readOutcome } from './task-outcome.ts'
@@ -65,6 +66,7 @@ export class Engine {
   readonly dispatcher: Dispatcher
   /** Where people act on jobs. */
   readonly desk: Desk
+  readonly metrics: Metrics
   /** Where events come in. */
   readonly events: EventIntake
   readonly #parts: EngineParts
@@ -102,7 +104,9 @@ export class Engine {
     this.#executor = new Executor(parts, { blueprints, tools, concurrency })
     this.#watcher = new Watcher(parts)
     this.#courier = new Courier(parts, { notifier: options.notifier, events: this.events })
-    this.#outbox = new Outbox(parts, { history: options.history, hooks: options.hooks ?? {} })
+    const { history, hooks = {} } = options
+    this.metrics = new Metrics(parts)
+    this.#outbox = new Outbox(parts, { history, hooks, metrics: this.metrics })
   }
 
   /**

@@ -3,25 +3,31 @@ import type { History } from '../ports/history.ts'
 import type { EngineParts } from './engine-parts.ts'
 import { callHooks, type Hooks } from './hooks.ts'
 import { Loop } from './loop.ts'
+import type { Metrics } from './metrics.ts'
 
 const LEASE_MS = 30_000
 const BATCH = 500
 const SLOW_TICK_MS = 1_000
 
+export interface OutboxOptions {
+  readonly history: History
+  readonly hooks: Hooks
+  readonly metrics: Metrics
+}
+
 export class Outbox {
   readonly #parts: EngineParts
   readonly #history: History
   readonly #hooks: Hooks
+  readonly #metrics: Metrics
   readonly #loop: Loop
   #isStarted = false
 
-  constructor(
-    parts: EngineParts,
-    { history, hooks }: { readonly history: History; readonly hooks: Hooks },
-  ) {
+  constructor(parts: EngineParts, { history, hooks, metrics }: OutboxOptions) {
     this.#parts = parts
     this.#history = history
     this.#hooks = hooks
+    this.#metrics = metrics
     const { clock, log } = parts
     this.#loop = new Loop({ name: 'outbox', clock, log, round: () => this.#round() })
   }
@@ -59,6 +65,7 @@ export class Outbox {
     const records = await storage.claimRecords(claim)
     if (records.length === 0) return 0
     await this.#history.append(records)
+    this.#metrics.observe(records)
     await callHooks(this.#parts, this.#hooks, records)
     await storage.ackRecords(records.map(({ eventId }) => eventId))
     return records.length

@@ -52,6 +52,10 @@ export function httpPlugin(options: HttpOptions): FastifyPluginCallback {
       next()
     })
     app.get('/_public/status', () => ({ status: 'ok' }))
+    app.get('/_public/metrics', async (_request, reply) => {
+      const { metrics } = options.engine
+      return reply.type(metrics.contentType).send(await metrics.render())
+    })
     quarantineRoute(app, client)
     approvalRoutes(app, client)
     app.register((scope, _scopeOptions, ready) => {

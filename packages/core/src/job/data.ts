@@ -13,13 +13,7 @@ export function admit(draft: Draft, data: JsonValue, rules: Rules): JobError | n
   const bytes = bytesOf(data)
   if (job.dataBytes + bytes > rules.maxJobDataBytes) {
     // The bound counts what was overwritten or used up since; only now is it worth a real look.
-    job.dataBytes = bytesOf([
-      job.initialData,
-      job.stateHistory,
-      job.lastData,
-      job.inbox.map((event) => event.data),
-      heldByWait(job),
-    ])
+    job.dataBytes = dataIn(job).reduce<number>((sum, piece) => sum + bytesOf(piece), 0)
   }
   if (job.dataBytes + bytes > rules.maxJobDataBytes) return tooLarge(bytes, draft, rules)
   job.dataBytes += bytes
@@ -36,11 +30,27 @@ export function bytesOf(data: JsonValue): number {
   return Buffer.byteLength(JSON.stringify(data))
 }
 
-/** What the present wait has gathered, and what the one before it brought. */
-function heldByWait({ wait, received }: Job): JsonValue[] {
+/** All the data that a document holds; what stands in two places counts once, as when it came. */
+function dataIn({ initialData, stateHistory, lastData, inbox, wait, received }: Job): JsonValue[] {
   const branches = wait?.for === 'branches' ? wait.branches : []
-  const gathered = branches.map((branch) => (branch.kind === 'done' ? branch.data : null))
-  return [...gathered, ...(received === null ? [] : broughtBy(received))]
+  const pieces = [
+    stateHistory,
+    without(initialData, stateHistory),
+    lastData && without(lastData, stateHistory),
+    ...inbox.map(({ data }) => data),
+    ...branches.map((branch) => (branch.kind === 'done' ? branch.data : null)),
+    ...(received === null ? [] : broughtBy(received)),
+  ]
+  return pieces.filter((piece) => piece !== null)
+}
+
+/** The entries of `data` that do not stand in `other` as well. */
+function without(data: JsonObject, other: JsonObject): JsonObject {
+  const own = Object.entries(data).filter(
+    ([key, value]) =>
+      !Object.hasOwn(other, key) || JSON.stringify(other[key]) !== JSON.stringify(value),
+  )
+  return Object.fromEntries(own)
 }
 
 function broughtBy(received: Received): JsonValue[] {

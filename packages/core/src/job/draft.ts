@@ -27,17 +27,17 @@ export function draftOf(job: Job, at: EpochMs): Draft {
 
 type RecordDetails = Omit<
   HistoryRecord,
-  'eventId' | 'jobId' | 'ownerId' | 'at' | 'type' | 'status' | 'state'
+  'eventId' | 'jobId' | 'ownerId' | 'blueprint' | 'at' | 'type' | 'status' | 'state'
 >
 
 /** Adds a history row about the document as it stands in the draft. */
 export function record(draft: Draft, type: RecordType, details: RecordDetails = {}): void {
   const { job, at, effects } = draft
   const { status, state } = job
-  const ownerId = job.owner.clientId
+  const about = { jobId: job.id, ownerId: job.owner.clientId, blueprint: job.blueprint.name }
   effects.push({
     kind: 'record',
-    record: { eventId: nextId(draft), jobId: job.id, ownerId, at, type, status, state, ...details },
+    record: { eventId: nextId(draft), ...about, at, type, status, state, ...details },
   })
 }
 

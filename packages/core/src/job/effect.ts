@@ -26,6 +26,8 @@ export interface HistoryRecord {
   readonly eventId: string
   readonly jobId: string
   readonly ownerId: string
+  /** Name of the job's blueprint. */
+  readonly blueprint: string
   readonly at: EpochMs
   readonly type: RecordType
   readonly status: string

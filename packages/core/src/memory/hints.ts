@@ -49,15 +49,20 @@ export class Hints {
 export function hintsOf({ job, effects }: CommitEntry): readonly Hint[] {
   const hints: Hint[] = []
   let hasRecords = false
+  let hasMessages = false
   for (const effect of effects) {
     if (effect.kind === 'run_step') hints.push({ kind: 'step' })
     if (effect.kind === 'offer_task') {
-      hints.push({ kind: 'task', classId: classIdOf(effect.task.demand) })
+      const { demand, avoid } = effect.task
+      const open = avoid === null ? {} : { openToAllAt: avoid.until }
+      hints.push({ kind: 'task', classId: classIdOf(demand), ...open })
     }
     if (effect.kind === 'set_deadline') hints.push({ kind: 'deadline', at: effect.at })
     if (effect.kind === 'record') hasRecords = true
+    if (effect.kind === 'send') hasMessages = true
   }
   if (hasRecords) hints.push({ kind: 'record' })
+  if (hasMessages) hints.push({ kind: 'message' })
   if (job.finishedAt !== null) hints.push({ kind: 'job_ended', jobId: job.id })
   return hints
 }

@@ -4,7 +4,7 @@
  *
  * Every operation costs O(log n) per item that it touches, and touches no other.
  */
-import type { EpochMs } from '../job/job.ts'
+import type { EpochMs } from '../job/vocabulary.ts'
 import { Heap } from './heap.ts'
 
 /** Something that stands in a {@link LeasedQueue}. */

@@ -1,6 +1,6 @@
 /** Deadlines of jobs, handed out under a lease when they are due (S10). */
 import type { DeadlineKey } from '../job/event.ts'
-import type { EpochMs } from '../job/job.ts'
+import type { EpochMs } from '../job/vocabulary.ts'
 import type { DeadlineStore, DueDeadline } from '../ports/storage.ts'
 import { LeasedQueue } from './leased-queue.ts'
 import type { Synchronous } from './synchronous.ts'

@@ -5,7 +5,8 @@
  * the newest are kept and the rest forgotten, so that an embedded process does not grow for ever.
  */
 import { isTerminalJobStatus } from '@avtomatika/protocol'
-import type { EpochMs, Job } from '../job/job.ts'
+import type { Job } from '../job/job.ts'
+import type { EpochMs } from '../job/vocabulary.ts'
 import type { CommitEntry, CommitOutcome } from '../ports/storage.ts'
 import { Fifo } from './fifo.ts'
 import { Heap } from './heap.ts'

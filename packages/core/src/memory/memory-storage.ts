@@ -12,6 +12,7 @@ import { closedError } from './closed-error.ts'
 import { Hints, hintsOf } from './hints.ts'
 import { MemoryDeadlines } from './memory-deadlines.ts'
 import { MemoryJobs } from './memory-jobs.ts'
+import { MemoryMessages } from './memory-messages.ts'
 import { MemoryOutbox } from './memory-outbox.ts'
 import { MemorySteps } from './memory-steps.ts'
 import { MemoryTasks } from './memory-tasks.ts'
@@ -39,6 +40,7 @@ export class MemoryStorage implements Storage {
   readonly #tasks = new MemoryTasks()
   readonly #deadlines = new MemoryDeadlines()
   readonly #workers = new MemoryWorkers()
+  readonly #messages = new MemoryMessages()
   #isClosed = false
 
   constructor(options: MemoryStorageOptions = {}) {
@@ -197,6 +199,18 @@ export class MemoryStorage implements Storage {
     })
   }
 
+  claimMessages(
+    ...args: Parameters<Storage['claimMessages']>
+  ): ReturnType<Storage['claimMessages']> {
+    return this.#call(() => this.#messages.claimMessages(...args))
+  }
+
+  ackMessages(...args: Parameters<Storage['ackMessages']>): ReturnType<Storage['ackMessages']> {
+    return this.#call(() => {
+      this.#messages.ackMessages(...args)
+    })
+  }
+
   /** @throws UnavailableError `STORAGE_CLOSED` after `close`. */
   onHint(listener: (hint: Hint) => void): () => void {
     if (this.#isClosed) throw closedError('memory storage')
@@ -234,6 +248,8 @@ export class MemoryStorage implements Storage {
         return this.#deadlines.set({ jobId, key: effect.key, at: effect.at })
       case 'clear_deadline':
         return this.#deadlines.clear(jobId, effect.key)
+      case 'send':
+        return this.#messages.put(effect.message)
       case 'record':
         return this.#outbox.put(effect.record)
       default:

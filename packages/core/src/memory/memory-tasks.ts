@@ -5,7 +5,7 @@
  * lost tasks. A lost one goes back to no queue of a class: its job must offer it as a new attempt.
  */
 import type { OfferedTask } from '../job/effect.ts'
-import type { EpochMs } from '../job/job.ts'
+import type { EpochMs } from '../job/vocabulary.ts'
 import {
   classIdOf,
   type ClaimedTask,
@@ -59,12 +59,15 @@ export class MemoryTasks implements Synchronous<TaskStore> {
     const free = capacity - this.#leases.countLive(workerId, now)
     const leaseExpiresAt = now + claim.leaseMs
     const claimed: ClaimedTask[] = []
+    const passedOver: Offer[] = []
     while (claimed.length < Math.min(claim.limit, free)) {
-      const task = this.#takeBest(claim.classIds)
+      const task = this.#takeBest(claim, passedOver)
       if (task === undefined) break
       this.#leases.add({ task, workerId, givenAt: now }, leaseExpiresAt)
       claimed.push({ task, leaseExpiresAt })
     }
+    // Back to their old places: what a worker is not given stands there for the others.
+    for (const offer of passedOver) this.#classOf(offer.task).offers.add(offer)
     return claimed
   }
 
@@ -131,14 +134,26 @@ export class MemoryTasks implements Synchronous<TaskStore> {
   }
 
   /** Compares the heads of the classes, never what stands behind them. */
-  #takeBest(classIds: readonly string[]): OfferedTask | undefined {
+  #takeBest(claim: TaskClaim, passedOver: Offer[]): OfferedTask | undefined {
     let best: Offer | undefined
-    for (const classId of classIds) {
-      const head = this.#classes.get(classId)?.offers.first()
+    for (const classId of claim.classIds) {
+      const head = this.#headFor(classId, claim, passedOver)
       if (head !== undefined && (best === undefined || isTakenBefore(head, best))) best = head
     }
     if (best !== undefined) this.#takeOffer(best)
     return best?.task
+  }
+
+  /** The first of a class that does not avoid the worker; those before it are set aside. */
+  #headFor(classId: string, { workerId, now }: TaskClaim, passedOver: Offer[]): Offer | undefined {
+    const offers = this.#classes.get(classId)?.offers
+    for (;;) {
+      const head = offers?.first()
+      const avoid = head?.task.avoid
+      if (head === undefined || avoid?.workerId !== workerId || avoid.until <= now) return head
+      offers?.shift()
+      passedOver.push(head)
+    }
   }
 
   #takeOffer(offer: Offer): void {

@@ -1,5 +1,5 @@
 /** Registered workers. What a worker holds is the tasks' affair and outlives its record. */
-import type { EpochMs } from '../job/job.ts'
+import type { EpochMs } from '../job/vocabulary.ts'
 import type { WorkerStore } from '../ports/storage.ts'
 import type { WorkerRecord, WorkerUpdate } from '../ports/worker-record.ts'
 import type { Synchronous } from './synchronous.ts'

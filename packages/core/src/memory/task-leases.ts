@@ -1,6 +1,6 @@
 /** Who holds which task, and until when. A lease whose time has come is held by nobody (S4). */
 import type { OfferedTask } from '../job/effect.ts'
-import type { EpochMs } from '../job/job.ts'
+import type { EpochMs } from '../job/vocabulary.ts'
 import { Heap } from './heap.ts'
 
 /** A task in the hands of a worker. */

@@ -1,6 +1,7 @@
 /** Documents for tests: complete and valid, with the few fields that matter set by the test. */
 import type { HistoryRecord, OfferedTask } from '../job/effect.ts'
 import type { Job } from '../job/job.ts'
+import type { CancelJobMessage } from '../job/message.ts'
 import type { WorkerRecord } from '../ports/worker-record.ts'
 
 /** A moment that tests count from: 2026-01-01 00:00 UTC, in ms. */
@@ -22,24 +23,30 @@ export function aJob(fields: Partial<Job> = {}): Job {
     metadata: {},
     webhookUrl: null,
     parentId: null,
+    depth: 0,
     createdAt: T0,
     updatedAt: T0,
     finishedAt: null,
     dispatchTimeoutMs: null,
     resultTimeoutMs: null,
+    timeoutMs: null,
     sequence: 1,
     transitionCount: 0,
     recentStates: ['start'],
     stateEnteredAt: T0,
     retryCount: 0,
     wait: { for: 'step', stepId: `${id}-s1` },
+    received: null,
+    inbox: [],
+    seenEventIds: [],
+    dataBytes: 2,
     progress: null,
     progressMessage: null,
     error: null,
     result: null,
     lastData: null,
     lastWorkerId: null,
-    lastAnswer: null,
+    answers: [],
     ...fields,
   }
 }
@@ -53,9 +60,11 @@ export function aTask(fields: Partial<OfferedTask> = {}): OfferedTask {
     demand: { type: 'resize' },
     params: {},
     priority: 0,
+    strategy: 'default',
     tracing: {},
     executionTimeoutMs: 300_000,
     resultDeadlineAt: null,
+    avoid: null,
     ...fields,
   }
 }
@@ -65,7 +74,7 @@ export function aWorker(fields: Partial<WorkerRecord> = {}): WorkerRecord {
   return {
     workerId: 'worker-1',
     workerType: 'cpu',
-    skills: [{ name: 'resize', version: null }],
+    skills: [{ name: 'resize', type: null, version: null }],
     maxConcurrentTasks: 10,
     status: 'idle',
     load: 0,
@@ -79,6 +88,18 @@ export function aWorker(fields: Partial<WorkerRecord> = {}): WorkerRecord {
   }
 }
 
+/** A message that ends a child of `job-1`. */
+export function aMessage(fields: Partial<CancelJobMessage> = {}): CancelJobMessage {
+  return {
+    kind: 'cancel_job',
+    messageId: 'job-1:2:0',
+    from: 'job-1',
+    to: 'job-1-c2',
+    reason: 'Its parent job job-1 ended as cancelled.',
+    ...fields,
+  }
+}
+
 /** The history row of a job's creation. */
 export function aRecord(fields: Partial<HistoryRecord> = {}): HistoryRecord {
   const jobId = fields.jobId ?? 'job-1'
@@ -86,6 +107,7 @@ export function aRecord(fields: Partial<HistoryRecord> = {}): HistoryRecord {
     eventId: `${jobId}:1:0`,
     jobId,
     ownerId: 'client-1',
+    blueprint: 'order',
     at: T0,
     type: 'job_created',
     status: 'pending',

@@ -4,13 +4,16 @@ import { onTestFinished } from 'vitest'
 import { Blueprint } from '../../src/blueprint/blueprint.ts'
 import { BlueprintRegistry } from '../../src/blueprint/registry.ts'
 import type { HandedTask } from '../../src/engine/dispatcher.ts'
-import { Engine, type NewJobRequest } from '../../src/engine/engine.ts'
+import { Engine } from '../../src/engine/engine.ts'
+import type { Hooks } from '../../src/engine/hooks.ts'
+import type { NewJobRequest } from '../../src/engine/job-creation.ts'
 import { DEFAULT_SETTINGS, type EngineSettings } from '../../src/engine/settings.ts'
 import type { Decision } from '../../src/job/decision.ts'
 import type { Job, JobOwner } from '../../src/job/job.ts'
 import { MemoryHistory, MemoryStorage } from '../../src/memory/index.ts'
 import type { History } from '../../src/ports/history.ts'
 import { silentLog } from '../../src/ports/log.ts'
+import type { Notification } from '../../src/ports/notifier.ts'
 import type { Storage } from '../../src/ports/storage.ts'
 import { settled, SimulatedClock } from '../../src/testing/simulated-clock.ts'
 
@@ -20,6 +23,7 @@ export interface WorldOptions {
   readonly settings?: Partial<EngineSettings>
   readonly storage?: Storage
   readonly history?: History
+  readonly hooks?: Hooks
 }
 
 export const OWNER: JobOwner = { clientId: 'client-1', plan: null, params: {} }
@@ -28,6 +32,7 @@ export const OWNER: JobOwner = { clientId: 'client-1', plan: null, params: {} }
 export const SETTINGS: EngineSettings = {
   ...DEFAULT_SETTINGS,
   rules: {
+    ...DEFAULT_SETTINGS.rules,
     maxTransitions: 20,
     retry: { maxRetries: 3, backoff: { initialMs: 1_000, factor: 2, maxMs: 60_000, jitter: 0 } },
   },
@@ -49,10 +54,14 @@ export class World {
   readonly history: History
   readonly storage: Storage
   readonly settings: EngineSettings
+  /** Webhook calls so far. */
+  readonly notifications: Notification[] = []
+  readonly #hooks: Hooks
   readonly #engines: Engine[] = []
   #ids = 0
 
-  constructor({ settings = {}, storage, history }: WorldOptions = {}) {
+  constructor({ settings = {}, storage, history, hooks = {} }: WorldOptions = {}) {
+    this.#hooks = hooks
     this.settings = { ...SETTINGS, ...settings }
     this.storage = storage ?? new MemoryStorage()
     this.history = history ?? new MemoryHistory()
@@ -80,6 +89,14 @@ export class World {
       ids: { jobId: () => this.#jobId(), chance: () => 0 },
       log: silentLog,
       instanceId: `engine-${String(this.#engines.length + 1)}`,
+      notifier: () => ({
+        notify: (notification) => {
+          this.notifications.push(notification)
+          return Promise.resolve()
+        },
+        stop: () => Promise.resolve(),
+      }),
+      hooks: this.#hooks,
       checkInvariants: true,
     })
     this.#engines.push(engine)

@@ -1,11 +1,23 @@
 /** Jobs in every wait there is, made by `advance` itself, and the events to try on them. */
+import type { JsonObject } from '@avtomatika/protocol'
 import { advance } from '../../src/job/advance.ts'
 import type { Decision } from '../../src/job/decision.ts'
 import type { Effect, HistoryRecord, OfferedTask, RecordType } from '../../src/job/effect.ts'
-import type { Action, JobEvent, NewJob, TaskOutcome } from '../../src/job/event.ts'
+import type {
+  Action,
+  DeadlineKey,
+  JobEvent,
+  NewJob,
+  Remarks,
+  TaskOutcome,
+} from '../../src/job/event.ts'
 import { assertChange } from '../../src/job/invariants.ts'
-import type { Job, TaskSpec, Transitions } from '../../src/job/job.ts'
+import type { Job } from '../../src/job/job.ts'
+import type { JobMessage } from '../../src/job/message.ts'
 import { DEFAULT_RULES, type Rules } from '../../src/job/rules.ts'
+import type { Branch, BranchResult, TaskRun, TaskSpec } from '../../src/job/task.ts'
+import type { JobError, Transitions } from '../../src/job/vocabulary.ts'
+import type { Approval, ChildReport } from '../../src/job/wait.ts'
 import { T0 } from '../../src/testing/index.ts'
 
 /** Three retries after 1, 2 and 4 s, without jitter. */
@@ -34,7 +46,12 @@ export function change(job: Job | undefined, event: JobEvent, rules: Rules = RUL
 
 /** Applies events that must each change the job. */
 export function after(job: Job, ...events: readonly JobEvent[]): Job {
-  return events.reduce((current, event) => change(current, event).job, job)
+  return afterBy(RULES, job, ...events)
+}
+
+/** The same under other rules. */
+export function afterBy(rules: Rules, job: Job, ...events: readonly JobEvent[]): Job {
+  return events.reduce((current, event) => change(current, event, rules).job, job)
 }
 
 export function records(effects: readonly Effect[], type?: RecordType): HistoryRecord[] {
@@ -44,6 +61,11 @@ export function records(effects: readonly Effect[], type?: RecordType): HistoryR
 
 export function offersOf(effects: readonly Effect[]): OfferedTask[] {
   return effects.flatMap((effect) => (effect.kind === 'offer_task' ? [effect.task] : []))
+}
+
+/** What a change says to other jobs and to the world. */
+export function messagesOf(effects: readonly Effect[]): JobMessage[] {
+  return effects.flatMap((effect) => (effect.kind === 'send' ? [effect.message] : []))
 }
 
 /** The effects that are no history. */
@@ -64,8 +86,10 @@ export const created = (fields: Partial<NewJob> = {}): JobEvent => ({
     metadata: {},
     webhookUrl: null,
     parentId: null,
+    depth: 0,
     dispatchTimeoutMs: null,
     resultTimeoutMs: null,
+    timeoutMs: null,
     ...fields,
   },
 })
@@ -74,9 +98,11 @@ export const TASK: TaskSpec = {
   demand: { type: 'resize' },
   params: { width: 10 },
   priority: 5,
+  strategy: 'default',
   dispatchTimeoutMs: 10_000,
   executionTimeoutMs: 60_000,
   resultTimeoutMs: null,
+  retry: null,
 }
 
 export const TRANSITIONS: Transitions = {
@@ -84,14 +110,100 @@ export const TRANSITIONS: Transitions = {
   done: { state: 'end', end: 'finished' },
 }
 
-export function dispatch(task: Partial<TaskSpec> = {}, transitions = TRANSITIONS): Action {
-  return { type: 'dispatch_task', task: { ...TASK, ...task }, transitions }
+type ActionOf<Type extends Action['type']> = Extract<Action, { readonly type: Type }>
+
+export function dispatch(
+  task: Partial<TaskSpec> = {},
+  transitions = TRANSITIONS,
+  fields: Partial<ActionOf<'dispatch_task'>> = {},
+): Action {
+  return {
+    type: 'dispatch_task',
+    task: { ...TASK, ...task },
+    transitions,
+    eventTransitions: {},
+    onFailure: 'end',
+    ...fields,
+  }
 }
 
 export const goTo = (state: string): Action => ({ type: 'go_to', target: { state } })
 
-export function stepSucceeded(stepId: string, action: Action, at = T0): JobEvent {
-  return { kind: 'step_succeeded', at, stepId, action }
+/** Tasks by name, in this order; all out at once unless `fields` say otherwise. */
+export function fanOut(
+  tasks: Readonly<Record<string, Partial<TaskSpec>>>,
+  fields: Partial<ActionOf<'dispatch_parallel'>> = {},
+): Action {
+  return {
+    type: 'dispatch_parallel',
+    tasks: Object.entries(tasks).map(([name, task]) => ({ name, spec: { ...TASK, ...task } })),
+    aggregateInto: { state: 'collect' },
+    concurrency: null,
+    failFast: false,
+    ...fields,
+  }
+}
+
+export function awaitApproval(fields: Partial<ActionOf<'await_approval'>> = {}): Action {
+  return {
+    type: 'await_approval',
+    integration: 'telegram',
+    message: 'Pay 300?',
+    transitions: { approved: { state: 'pay' }, rejected: { state: 'refuse' } },
+    timeoutMs: 5_000,
+    onTimeout: null,
+    ...fields,
+  }
+}
+
+export function runChild(
+  transitions: Transitions = { success: { state: 'next' }, failure: { state: 'repair' } },
+  child: Partial<ActionOf<'run_child'>['child']> = {},
+): Action {
+  return {
+    type: 'run_child',
+    transitions,
+    child: {
+      blueprint: { name: 'invoice', version: '2', hash: 'h2' },
+      start: { state: 'begin' },
+      initialData: { total: 300 },
+      dispatchTimeoutMs: null,
+      resultTimeoutMs: null,
+      timeoutMs: null,
+      ...child,
+    },
+  }
+}
+
+export function sleep(ms = 5_000, state = 'next'): Action {
+  return { type: 'sleep', until: { ms }, next: { state } }
+}
+
+export function waitForEvent(fields: Partial<ActionOf<'wait_for_event'>> = {}): Action {
+  return {
+    type: 'wait_for_event',
+    name: 'paid',
+    match: null,
+    timeoutMs: 5_000,
+    received: { state: 'next' },
+    timeout: null,
+    ...fields,
+  }
+}
+
+export function stepSucceeded(
+  stepId: string,
+  action: Action,
+  at = T0,
+  remarks: Partial<Remarks> = {},
+): JobEvent {
+  return {
+    kind: 'step_succeeded',
+    at,
+    stepId,
+    action,
+    remarks: { updates: null, sent: [], ...remarks },
+  }
 }
 
 export function stepFailed(
@@ -113,7 +225,7 @@ export function taskClaimed(taskId: string, workerId = 'w', at = T0): JobEvent {
 export function taskResult(
   taskId: string,
   outcome: TaskOutcome = { kind: 'completed', status: 'success', data: { out: 1 } },
-  fields: { workerId?: string; at?: number } = {},
+  fields: { workerId?: string; at?: number; chance?: number } = {},
 ): JobEvent {
   return { kind: 'task_result', at: T0, taskId, workerId: 'w', outcome, chance: 0, ...fields }
 }
@@ -128,26 +240,117 @@ export function taskProgress(taskId: string | null, workerId = 'w'): JobEvent {
 
 export const taskLost = (taskId: string, at = T0): JobEvent => ({ kind: 'task_lost', at, taskId })
 
-export const timerFired = (at: number, chance = 0): JobEvent => ({
-  kind: 'timer_fired',
+export function timerFired(
+  at: number,
+  fields: {
+    key?: DeadlineKey
+    chance?: number
+    reasons?: Readonly<Record<string, string>>
+  } = {},
+): JobEvent {
+  return { kind: 'timer_fired', at, key: 'wait', chance: 0, ...fields }
+}
+
+export const CANCEL_REASON = 'The client cancelled the job.'
+
+export const cancelRequested = (at = T0): JobEvent => ({
+  kind: 'cancel_requested',
   at,
-  key: 'wait',
-  chance,
+  reason: CANCEL_REASON,
 })
 
-export const cancelRequested = (at = T0): JobEvent => ({ kind: 'cancel_requested', at })
+export function approvalDecided(
+  approval: Partial<Omit<Approval, 'decidedAt'>> = {},
+  fields: { at?: number; approvalId?: string | null } = {},
+): JobEvent {
+  return {
+    kind: 'approval_decided',
+    at: T0,
+    approvalId: null,
+    approval: { decision: 'approved', actor: null, comment: null, data: null, ...approval },
+    ...fields,
+  }
+}
+
+export function childEnded(report: Partial<ChildReport> = {}, at = T0): JobEvent {
+  return {
+    kind: 'child_ended',
+    at,
+    report: {
+      jobId: CHILD_1,
+      outcome: 'success',
+      status: 'finished',
+      finalState: 'sent',
+      result: { no: 7 },
+      error: null,
+      ...report,
+    },
+  }
+}
+
+export function eventReceived(
+  fields: { at?: number; eventId?: string; name?: string; data?: JsonObject } = {},
+): JobEvent {
+  return {
+    kind: 'event_received',
+    at: T0,
+    eventId: 'e1',
+    name: 'paid',
+    data: { sum: 3 },
+    ...fields,
+  }
+}
+
+export function workerEvent(
+  fields: {
+    at?: number
+    taskId?: string | null
+    workerId?: string
+    eventId?: string
+    type?: string
+    payload?: JsonObject
+  } = {},
+): JobEvent {
+  return {
+    kind: 'worker_event',
+    at: T0,
+    taskId: TASK_1,
+    workerId: 'w',
+    eventId: 'we1',
+    type: 'half_way',
+    payload: { rows: 9 },
+    ...fields,
+  }
+}
+
+export const retryRequested = (data: JsonObject | null = null, at = T0): JobEvent => ({
+  kind: 'retry_requested',
+  at,
+  data,
+})
+
+export const discardRequested = (at = T0): JobEvent => ({ kind: 'discard_requested', at })
 
 /** The id of the first task of job `j`, which its first step dispatched. */
 export const TASK_1 = 'task-j-2-1'
 /** The id of its second attempt. */
 export const TASK_2 = 'task-j-2-2'
+/** The id of the first child of job `j`, which its first step started. */
+export const CHILD_1 = 'j-c2'
+/** The id of its first request for approval. */
+export const APPROVAL_1 = 'j-a2'
 
 export function readyJob(fields: Partial<NewJob> = {}): Job {
   return change(undefined, created(fields)).job
 }
 
+/** A job whose first step took this action. */
+export function waitingJob(action: Action, fields: Partial<NewJob> = {}): Job {
+  return after(readyJob(fields), stepSucceeded('j-s1', action))
+}
+
 export function offeredJob(task: Partial<TaskSpec> = {}, transitions = TRANSITIONS): Job {
-  return after(readyJob(), stepSucceeded('j-s1', dispatch(task, transitions)))
+  return waitingJob(dispatch(task, transitions))
 }
 
 export function claimedJob(task: Partial<TaskSpec> = {}, transitions = TRANSITIONS): Job {
@@ -163,13 +366,19 @@ export function retryingJob(): Job {
 }
 
 /** A job whose task has used up its three retries and is claimed for the last time. */
-export function lastAttempt(): Job {
-  let job = offeredJob()
+export function lastAttempt(action: Action = dispatch()): Job {
+  let job = waitingJob(action)
   for (let n = 1; n <= 3; n += 1) {
     const taskId = `task-j-2-${String(n)}`
     job = after(job, taskClaimed(taskId), taskLost(taskId))
   }
   return after(job, taskClaimed('task-j-2-4'))
+}
+
+/** A job that a permanent error of its task brought into quarantine. */
+export function quarantinedJob(fields: Partial<NewJob> = {}, action: Action = dispatch()): Job {
+  const job = after(waitingJob(action, fields), taskClaimed(TASK_1))
+  return after(job, taskResult(TASK_1, failedWith('PERMANENT_ERROR')))
 }
 
 /** One job in each wait, and one that has ended. */
@@ -179,5 +388,42 @@ export const WAITS = {
   offered: offeredJob(),
   claimed: claimedJob(),
   backing_off: backingOffJob(),
+  branches: after(waitingJob(fanOut({ a: {}, b: {} })), taskClaimed(TASK_1)),
+  approval: waitingJob(awaitApproval()),
+  child: waitingJob(runChild()),
+  event: waitingJob(waitForEvent()),
+  sleep: waitingJob(sleep()),
+  quarantined: quarantinedJob(),
   ended: after(readyJob(), cancelRequested()),
 } as const
+
+/** The id of a branch's present attempt, or of its last one when it is over. */
+export function branchTask(job: Job, name: string): string {
+  const branch = branchOf(job, name)
+  if (branch.kind === 'out') return branch.run.taskId
+  if (branch.kind === 'done') return branch.taskId
+  throw new Error(`Branch ${name} of job ${job.id} has not started.`)
+}
+
+export function branchOf({ wait }: Job, name: string): Branch {
+  const branches = wait?.for === 'branches' ? wait.branches : []
+  const branch = branches.find((candidate) => candidate.name === name)
+  if (branch === undefined) throw new Error(`The job waits for no branch ${name}.`)
+  return branch
+}
+
+/** The run of a branch that is out. */
+export function runOf(job: Job, name: string): TaskRun {
+  const branch = branchOf(job, name)
+  if (branch.kind === 'out') return branch.run
+  throw new Error(`Branch ${name} is not out.`)
+}
+
+/** What the aggregator is given. */
+export function aggregated({ received }: Job): readonly BranchResult[] {
+  return received?.kind === 'branches' ? received.branches : []
+}
+
+export function errorWith(code: string, message = 'no luck'): JobError {
+  return { code, message }
+}

@@ -70,6 +70,8 @@ export class FaultyConnection {
       removeWorker: (id) => call(() => storage.removeWorker(id)),
       claimRecords: (claim) => call(() => storage.claimRecords(claim)),
       ackRecords: (ids) => call(() => storage.ackRecords(ids)),
+      claimMessages: (claim) => call(() => storage.claimMessages(claim)),
+      ackMessages: (ids) => call(() => storage.ackMessages(ids)),
       onHint: (listener) => this.#onHint(storage, listener),
       ping: () => call(() => storage.ping()),
       close: () => Promise.resolve(),

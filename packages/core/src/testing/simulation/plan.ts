@@ -21,6 +21,10 @@ export interface Plan {
   readonly maxSkewMs: number
   /** Probability that a client cancels its job. */
   readonly cancelRate: number
+  /** Probability that an operator works on a quarantined job when looking at it. */
+  readonly operatorRate: number
+  /** Probability that a job must have ended by some time. */
+  readonly hurryRate: number
   /** How long faults go on, in ms; after that everybody is well. */
   readonly faultyMs: number
 }
@@ -39,6 +43,8 @@ export function planOf(random: SeededRandom): Plan {
     workerDeathRate: sometimes(0.15),
     maxSkewMs: random.chance(0.5) ? random.between(1, 1_500) : 0,
     cancelRate: sometimes(0.3),
+    operatorRate: sometimes(0.3),
+    hurryRate: sometimes(0.3),
     faultyMs: random.between(1_000, 12_000),
   }
 }

@@ -92,6 +92,10 @@ export class SimulatedWorker {
     const { clock, random, plan, isFaulty } = this.#options
     const { taskId } = handed.task
     this.#tasks.set(taskId, handed)
+    // Alive, and never done: only the task's own deadline helps.
+    if (isFaulty() && random.chance(0.04)) return
+    if (random.chance(0.15)) this.#report(handed)
+    if (random.chance(0.05)) this.#forge(handed)
     clock.after(random.between(1, 1_500), () => {
       if (!this.#tasks.has(taskId)) return
       if (isFaulty() && random.chance(plan.workerDeathRate)) this.#die()
@@ -99,9 +103,34 @@ export class SimulatedWorker {
     })
   }
 
+  /** Says something about its task on the way; the task may be withdrawn for it. */
+  #report({ task }: HandedTask): void {
+    const { workerId, random, clock } = this.#options
+    const { jobId, taskId } = task
+    const said = { jobId, taskId, workerId, eventId: `${taskId}-early`, payload: { from: taskId } }
+    const type = random.pick(['done_early', 'note'])
+    clock.after(random.between(1, 800), () => {
+      void this.#call((engine) => engine.events.reportByWorker({ ...said, type })).catch(
+        this.#expected,
+      )
+    })
+  }
+
+  /** Another worker answers for a task that it does not have. */
+  #forge({ task: { jobId, taskId } }: HandedTask): void {
+    const { journal } = this.#options
+    const result = { jobId, taskId, status: 'success', data: { from: 'forger' } }
+    const send = async (): Promise<void> => {
+      const { kind } = await this.#call((engine) => engine.reportResult('forger', result))
+      if (kind === 'changed') journal.violate(jobId, `took a forged result for ${taskId}`)
+    }
+    void send().catch(this.#expected)
+  }
+
   #outcome(from: string): Record<string, unknown> {
     const { random } = this.#options
     if (random.chance(0.7)) return { status: 'success', data: { from } }
+    if (random.chance(0.1)) return HANDED_BACK
     if (random.chance(0.3)) return { status: 'again', data: { from } }
     const code = random.pick(['TRANSIENT_ERROR', 'PERMANENT_ERROR', 'INVALID_INPUT_ERROR'])
     return { status: 'failure', error: { code, message: 'as planned' } }
@@ -150,12 +179,18 @@ export class SimulatedWorker {
   }
 }
 
+/** The worker is about to stop and gives its task back untouched. */
+const HANDED_BACK = {
+  status: 'failure',
+  error: { code: 'TRANSIENT_ERROR', message: 'stopping', details: { released: true } },
+}
+
 function typed(outcome: Record<string, unknown>): {
   status: string
   data?: unknown
   error?: { code: string; message: string }
 } {
   const { status, data, error } = outcome
-  const failure = error as { code: string; message: string } | undefined
+  const failure = error as { code: string; message: string; details?: unknown } | undefined
   return { status: String(status), data, ...(failure && { error: failure }) }
 }

@@ -2,8 +2,8 @@
  * A whole system in one process under a simulated clock: orchestrators that are killed, workers that
  * vanish, messages that get lost or come twice, clocks that disagree. One seed, one course of events.
  */
+import { UnavailableError, type JsonObject } from '@avtomatika/protocol'
 import { Engine } from '../../engine/engine.ts'
-import { Blueprint } from '../../blueprint/blueprint.ts'
 import { BlueprintRegistry } from '../../blueprint/registry.ts'
 import { DEFAULT_SETTINGS } from '../../engine/settings.ts'
 import { MemoryHistory, MemoryStorage } from '../../memory/index.ts'
@@ -14,7 +14,9 @@ import { SeededRandom } from '../seeded-random.ts'
 import { SimulatedClock } from '../simulated-clock.ts'
 import { FaultyConnection } from './faulty-storage.ts'
 import { Journal } from './journal.ts'
+import { People } from './people.ts'
 import { planOf, type Plan } from './plan.ts'
+import { SHAPES, simulatedBlueprints } from './simulated-blueprints.ts'
 import { SimulatedWorker } from './simulated-worker.ts'
 
 /** After the faults everybody is well; by then every job must have come to its end. */
@@ -28,6 +30,8 @@ export interface ScheduleReport {
   readonly seed: number
   readonly plan: Plan
   readonly accepted: number
+  /** Children included. */
+  readonly jobs: number
   readonly commits: number
   readonly kills: number
   /** Empty when every promise was kept. */
@@ -74,9 +78,11 @@ class World {
     for (let i = 0; i < orchestrators; i += 1) this.#startOrchestrator()
     for (let i = 0; i < workers; i += 1) this.#startWorker(`worker-${String(i)}`)
     for (let i = 0; i < jobs; i += 1) this.#planClient(i)
+    this.#people().start()
     await this.#clock.advance(faultyMs)
     this.#faulty = false
     await this.#untilAllEnded()
+    this.#journal.close()
   }
 
   report(): ScheduleReport {
@@ -84,6 +90,7 @@ class World {
       seed: this.#seed,
       plan: this.#plan,
       accepted: this.#accepted.size,
+      jobs: this.#journal.jobCount,
       commits: this.#journal.commits,
       kills: this.#kills,
       violations: this.#journal.violations,
@@ -92,27 +99,17 @@ class World {
 
   async #untilAllEnded(): Promise<void> {
     const until = this.#clock.now() + HEALED_MS
-    for (;;) {
-      const live = await this.#liveJobs()
-      if (live.length === 0) return
-      if (!(await this.#clock.step(until))) {
-        for (const jobId of live)
-          this.#journal.violate(jobId, 'was accepted and never came to its end')
-        return
+    while (this.#journal.liveJobs().length > 0) {
+      if (await this.#clock.step(until)) continue
+      for (const jobId of this.#journal.liveJobs()) {
+        this.#journal.violate(jobId, 'never came to its end')
       }
+      break
     }
-  }
-
-  async #liveJobs(): Promise<string[]> {
-    const live: string[] = []
     for (const jobId of this.#accepted) {
       const job = await this.#storage.findJob(jobId)
       if (job === undefined) this.#journal.violate(jobId, 'was accepted and is not there')
-      if (job === undefined || job.wait !== null) live.push(jobId)
-      // Ended for good: needs no second look.
-      else this.#accepted.delete(jobId)
     }
-    return live
   }
 
   #startOrchestrator(): void {
@@ -132,7 +129,7 @@ class World {
       },
     })
     const blueprints = new BlueprintRegistry()
-    blueprints.add(this.#blueprint().define())
+    for (const blueprint of this.#blueprints()) blueprints.add(blueprint.define())
     const engine = new Engine({
       storage: connection.open(),
       history: new MemoryHistory(),
@@ -141,6 +138,7 @@ class World {
       clock: this.#skewedClock(),
       ids: { jobId: () => this.#jobId(), chance: () => this.#random.next() },
       log: silentLog,
+      notifier: () => ({ notify: () => Promise.resolve(), stop: () => Promise.resolve() }),
       instanceId: `orchestrator-${String(index)}`,
       checkInvariants: true,
     })
@@ -166,29 +164,22 @@ class World {
     }
   }
 
-  /** Two tasks with a local state between them, a way round, and a handler that fails at times. */
-  #blueprint(): Blueprint {
-    const transitions = { success: 'between', again: 'first', failure: 'given_up' }
-    return new Blueprint('simulated')
-      .state('first', { start: true }, ({ jobId, actions }) => {
-        this.#handlerBegins(jobId)
-        actions.dispatchTask({ type: 'work', params: {}, transitions, timeout: 4 })
-      })
-      .state('between', ({ jobId, actions }) => {
-        this.#handlerBegins(jobId)
-        if (this.#random.chance(0.2)) throw new Error('as planned')
-        actions.transitionTo('second')
-      })
-      .state('second', ({ jobId, actions }) => {
-        this.#handlerBegins(jobId)
-        const then = { success: 'completed', again: 'completed', failure: 'given_up' }
-        actions.dispatchTask({ type: 'work', params: {}, transitions: then })
-      })
-      .state('completed', { end: true }, ({ jobId }) => {
-        this.#handlerBegins(jobId)
-        return { done: true }
-      })
-      .state('given_up', { end: 'failed' })
+  #blueprints(): ReturnType<typeof simulatedBlueprints> {
+    const onHandler = (jobId: string): void => {
+      this.#handlerBegins(jobId)
+    }
+    return simulatedBlueprints({ random: this.#random, onHandler })
+  }
+
+  #people(): People {
+    return new People({
+      clock: this.#clock,
+      random: this.#random,
+      plan: this.#plan,
+      journal: this.#journal,
+      storage: this.#storage,
+      orchestrator: () => this.#anyEngine(),
+    })
   }
 
   #handlerBegins(jobId: string): void {
@@ -213,42 +204,47 @@ class World {
   }
 
   #planClient(number: number): void {
-    const { faultyMs, cancelRate } = this.#plan
-    this.#clock.after(this.#random.between(0, faultyMs / 2), () => {
-      void this.#createJob(`request-${String(number)}`, 0)
-    })
-    if (this.#random.chance(cancelRate)) {
-      this.#clock.after(this.#random.between(0, faultyMs), () => void this.#cancelAny())
+    const random = this.#random
+    const shape = random.pick(SHAPES)
+    const isHurried = random.chance(this.#plan.hurryRate)
+    const order: Order = {
+      idempotencyKey: `request-${String(number)}`,
+      shape,
+      jobTimeoutMs: isHurried ? random.between(500, 20_000) : undefined,
     }
+    this.#clock.after(random.between(0, this.#plan.faultyMs / 2), () => {
+      void this.#createJob(order)
+    })
   }
 
   /** Tries until it is told that the job was accepted, as an SDK does: one key, one job. */
-  async #createJob(idempotencyKey: string, tries: number): Promise<void> {
-    const again = this.#clock.after(3_000, () => void this.#createJob(idempotencyKey, tries + 1))
-    const blueprint = this.#blueprint().define()
+  async #createJob(order: Order): Promise<void> {
+    const again = this.#clock.after(3_000, () => void this.#createJob(order))
+    const { idempotencyKey, shape, jobTimeoutMs } = order
+    const blueprint = this.#blueprints().find(({ name }) => name === shape)
     const owner = { clientId: 'client', plan: null, params: {} }
+    const [other] = this.#accepted
+    // Fixed at the first try: the same key with other data would be another request.
+    order.initialData ??= shape === 'eager' && other !== undefined ? { other } : {}
     try {
       const engine = this.#anyEngine()
-      if (engine === undefined) return
-      const request = { blueprint, initialData: {}, owner, idempotencyKey }
-      const { jobId } = await engine.createJob(request)
+      if (engine === undefined || blueprint === undefined) return
+      const { initialData } = order
+      const request = { blueprint: blueprint.define(), initialData, owner, idempotencyKey }
+      const { jobId } = await engine.createJob({ ...request, jobTimeoutMs })
       again()
       this.#accepted.add(jobId)
-    } catch {
+    } catch (error) {
       // Not accepted: the timer above tries again.
+      if (!UnavailableError.is(error)) throw error
     }
   }
+}
 
-  async #cancelAny(): Promise<void> {
-    const [jobId] = this.#accepted
-    if (jobId === undefined) return
-    try {
-      const engine = this.#anyEngine()
-      if (engine === undefined) return
-      await engine.cancelJob(jobId)
-      this.#journal.cancelAccepted(jobId)
-    } catch {
-      // Ended already, or the storage was away: then nothing was promised.
-    }
-  }
+/** What a client asks for, however often it has to. */
+interface Order {
+  readonly idempotencyKey: string
+  readonly shape: (typeof SHAPES)[number]
+  readonly jobTimeoutMs: number | undefined
+  initialData?: JsonObject
 }

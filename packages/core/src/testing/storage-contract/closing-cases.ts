@@ -37,6 +37,8 @@ function calls(storage: Storage): Readonly<Record<string, () => Promise<unknown>
     removeWorker: () => storage.removeWorker('w'),
     claimRecords: () => storage.claimRecords(claim),
     ackRecords: () => storage.ackRecords(['e']),
+    claimMessages: () => storage.claimMessages(claim),
+    ackMessages: () => storage.ackMessages(['m']),
     ping: () => storage.ping(),
   }
 }

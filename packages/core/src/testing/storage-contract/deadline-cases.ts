@@ -148,4 +148,15 @@ export const deadlineCases: readonly ContractCase<Storage>[] = [
       assert.equal(await storage.nextDueAt(), T0 + 1 + 2 * LEASE_MS)
     },
   ),
+  storageCase('S10 the two deadlines of a job do not touch each other', async (storage) => {
+    const ofJob = { kind: 'set_deadline', key: 'job', at: T0 + 200 } as const
+    await committed(storage, creation('job-1', [...setTo(T0 + 100), ofJob]))
+    await committed(storage, change('job-1', 1, [{ kind: 'clear_deadline', key: 'wait' }]))
+    assert.deepEqual(await due(storage, T0 + 100), [])
+    const claimed = { jobId: 'job-1', key: 'job', at: T0 + 200 } as const
+    assert.deepEqual(await due(storage, T0 + 200), [claimed])
+    await committed(storage, change('job-1', 2, setTo(T0 + 200)))
+    await storage.dropDeadline(claimed)
+    assert.deepEqual(await due(storage, T0 + 200), [deadline('job-1', T0 + 200)])
+  }),
 ]

@@ -8,6 +8,7 @@ import type { ContractCase } from '../contract-case.ts'
 import { closingCases } from './closing-cases.ts'
 import { deadlineCases } from './deadline-cases.ts'
 import { jobCases } from './job-cases.ts'
+import { messageCases } from './message-cases.ts'
 import { outboxCases } from './outbox-cases.ts'
 import { quarantineCases } from './quarantine-cases.ts'
 import { stepCases } from './step-cases.ts'
@@ -25,5 +26,6 @@ export const storageContract: readonly ContractCase<Storage>[] = [
   ...deadlineCases,
   ...workerCases,
   ...outboxCases,
+  ...messageCases,
   ...closingCases,
 ]

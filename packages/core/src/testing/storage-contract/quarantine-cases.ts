@@ -58,4 +58,26 @@ export const quarantineCases: readonly ContractCase<Storage>[] = [
     const jobs = await storage.listQuarantined({ limit: 10 })
     assert.deepEqual(jobs, [await storage.findJob('job-3')])
   }),
+  storageCase('S1 a job that goes on, or is given up, leaves the list', async (storage) => {
+    await quarantined(storage, { id: 'job-1', finishedAt: T0 })
+    await quarantined(storage, { id: 'job-2', finishedAt: T0 + 1 })
+    await quarantined(storage, { id: 'job-3', finishedAt: T0 + 2 })
+    const goesOn = aJob({ id: 'job-1', version: 3, status: 'running' })
+    const givenUp = aJob({ id: 'job-2', version: 3, status: 'failed', wait: null, finishedAt: T0 })
+    await committed(storage, { job: goesOn, expectedVersion: 2, effects: [] })
+    await committed(storage, { job: givenUp, expectedVersion: 2, effects: [] })
+    assert.deepEqual(await listed(storage, { limit: 10 }), ['job-3'])
+    assert.deepEqual(await listed(storage, { ownerId: 'client-1', limit: 10 }), ['job-3'])
+    assert.deepEqual(await storage.findJob('job-1'), goesOn)
+  }),
+  storageCase('S1 a job that comes back is listed by its latest end', async (storage) => {
+    await quarantined(storage, { id: 'job-1', finishedAt: T0 })
+    await quarantined(storage, { id: 'job-2', finishedAt: T0 + 1 })
+    const goesOn = aJob({ id: 'job-1', version: 3, status: 'running' })
+    await committed(storage, { job: goesOn, expectedVersion: 2, effects: [] })
+    const fields = { status: 'quarantined', wait: null, finishedAt: T0 + 2 } as const
+    const again = aJob({ id: 'job-1', version: 4, ...fields })
+    await committed(storage, { job: again, expectedVersion: 3, effects: [] })
+    assert.deepEqual(await listed(storage, { limit: 10 }), ['job-1', 'job-2'])
+  }),
 ]

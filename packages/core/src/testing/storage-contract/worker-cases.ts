@@ -19,7 +19,9 @@ export const workerCases: readonly ContractCase<Storage>[] = [
     assert.equal(await storage.findWorker({ workerId: 'worker-2', now: T0 }), undefined)
   }),
   storageCase('S8 a new registration replaces all that was said before (D-42)', async (storage) => {
-    await storage.putWorker(aWorker({ skills: [{ name: 'crop', version: '1' }], load: 3 }))
+    await storage.putWorker(
+      aWorker({ skills: [{ name: 'crop', version: '1', type: null }], load: 3 }),
+    )
     const again = aWorker({ skills: [], status: 'busy' })
     await storage.putWorker(again)
     assert.deepEqual(await storage.findWorker({ workerId: 'worker-1', now: T0 }), again)
