@@ -658,4 +658,20 @@ describe('the step that fanned out', () => {
     )
     expect(messagesOf(effects)).toEqual([])
   })
+
+  // Found by the simulation (seed 4702): the late result was answered as if it had counted.
+  it('answers a late result for a branch that ran into its deadline as ignored (D-13)', () => {
+    const retry = { maxRetries: 0, backoff: RULES.retry.backoff }
+    const hurried = { executionTimeoutMs: 1_000, retry }
+    const job = after(
+      waitingJob(fanOut({ a: hurried, b: {} })),
+      taskClaimed(A),
+      timerFired(T0 + 1_000),
+    )
+    expect(branchOf(job, 'a')).toMatchObject({ kind: 'done', status: 'failure' })
+    const late = taskResult(A, done(1), { at: T0 + 1_001 })
+    expect(decide(job, late)).toEqual({ kind: 'ignored', reason: 'stale_task' })
+    const collected = answer(job, 'b')
+    expect(decide(collected, late)).toEqual({ kind: 'ignored', reason: 'stale_task' })
+  })
 })

@@ -250,4 +250,16 @@ describe('the count of a job’s data', () => {
     const on = afterBy(SMALL, collected, stepSucceeded('j-s3', goTo('next')))
     expect(decide(on, eventReceived({ data: dataOf(300) }), SMALL).kind).toBe('changed')
   })
+
+  it('refuses tasks whose params would not fit, alone or all together', () => {
+    const large = { params: dataOf(600) }
+    const many = { a: large, b: large, c: large }
+    for (const action of [dispatch({ params: dataOf(3_000) }), fanOut(many)]) {
+      const job = afterBy(SMALL, readyJob(), stepSucceeded('j-s1', action))
+      expect(job).toMatchObject({ status: 'failed', error: { code: 'DATA_TOO_LARGE' }, wait: null })
+    }
+    // What they take up goes with their wait.
+    const one = afterBy(SMALL, readyJob(), stepSucceeded('j-s1', fanOut({ a: large })))
+    expect(one.dataBytes).toBe(readyJob().dataBytes)
+  })
 })

@@ -1,4 +1,5 @@
 /** A handler's action makes its job wait: for a task, a person, a child, a moment, or an event. */
+import { admitTasks } from './data.ts'
 import { record, send, type Draft } from './draft.ts'
 import type { Action } from './event.ts'
 import { takeFromInbox } from './inbox.ts'
@@ -9,8 +10,10 @@ import type { EpochMs } from './vocabulary.ts'
 
 type ActionOf<Type extends Action['type']> = Extract<Action, { readonly type: Type }>
 
-export function beginTask(draft: Draft, action: ActionOf<'dispatch_task'>): void {
+export function beginTask(draft: Draft, action: ActionOf<'dispatch_task'>, rules: Rules): void {
   const { task, transitions, eventTransitions, onFailure } = action
+  const tooLarge = admitTasks(draft, [task], rules)
+  if (tooLarge !== null) return endJob(draft, { status: 'failed', error: tooLarge })
   begin(draft, 'waiting_for_worker')
   const run = startRun(draft, task)
   draft.job.wait = { for: 'task', ...run, transitions, eventTransitions, onFailure }

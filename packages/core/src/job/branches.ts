@@ -1,6 +1,6 @@
 /** Several tasks at once, each with a life of its own, and one end for all (D-1, D-4, D-34). */
 import type { JsonObject } from '@avtomatika/protocol'
-import { admit } from './data.ts'
+import { admit, admitTasks } from './data.ts'
 import type { Draft } from './draft.ts'
 import type { Action } from './event.ts'
 import type { Rules } from './rules.ts'
@@ -18,6 +18,9 @@ export function fanOut(
   rules: Rules,
 ): void {
   const { tasks, aggregateInto, concurrency, failFast } = action
+  const specs = tasks.map(({ spec }) => spec)
+  const tooLarge = admitTasks(draft, specs, rules)
+  if (tooLarge !== null) return endJob(draft, { status: 'failed', error: tooLarge })
   const branches = tasks.map(({ name, spec }, index): Branch => ({
     kind: 'waiting',
     name,

@@ -4,20 +4,35 @@ import type { Draft } from './draft.ts'
 import type { Job } from './job.ts'
 import type { Rules } from './rules.ts'
 import { unreachable } from './unreachable.ts'
+import type { TaskSpec } from './task.ts'
 import type { JobError } from './vocabulary.ts'
 import type { Received } from './wait.ts'
 
 /** Takes data into account; the error, if the document would grow too large. */
 export function admit(draft: Draft, data: JsonValue, rules: Rules): JobError | null {
-  const { job } = draft
   const bytes = bytesOf(data)
+  const problem = makeRoom(draft, bytes, rules)
+  if (problem === null) draft.job.dataBytes += bytes
+  return problem
+}
+
+/** The error, if tasks with these params would make the document too large; they go with their wait. */
+export function admitTasks(
+  draft: Draft,
+  tasks: readonly Pick<TaskSpec, 'params'>[],
+  rules: Rules,
+): JobError | null {
+  const bytes = tasks.reduce((sum, { params }) => sum + bytesOf(params), 0)
+  return makeRoom(draft, bytes, rules)
+}
+
+function makeRoom(draft: Draft, bytes: number, rules: Rules): JobError | null {
+  const { job } = draft
   if (job.dataBytes + bytes > rules.maxJobDataBytes) {
     // The bound counts what was overwritten or used up since; only now is it worth a real look.
     job.dataBytes = dataIn(job).reduce<number>((sum, piece) => sum + bytesOf(piece), 0)
   }
-  if (job.dataBytes + bytes > rules.maxJobDataBytes) return tooLarge(bytes, draft, rules)
-  job.dataBytes += bytes
-  return null
+  return job.dataBytes + bytes > rules.maxJobDataBytes ? tooLarge(bytes, draft, rules) : null
 }
 
 /** Lays data over what workers returned so far. */

@@ -58,7 +58,7 @@ function applyAction(draft: Draft, action: Action, rules: Rules): void {
     case 'go_to':
       return enterState(draft, { target: action.target }, rules)
     case 'dispatch_task':
-      return beginTask(draft, action)
+      return beginTask(draft, action, rules)
     case 'dispatch_parallel':
       return fanOut(draft, action, rules)
     case 'await_approval':
