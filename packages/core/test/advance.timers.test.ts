@@ -7,6 +7,7 @@ import { T0 } from '../src/testing/index.ts'
 import {
   after,
   awaitApproval,
+  branchTask,
   cancelRequested,
   change,
   CHILD_1,
@@ -24,6 +25,7 @@ import {
   records,
   RULES,
   runChild,
+  runOf,
   sleep,
   stepFailed,
   stepSucceeded,
@@ -33,6 +35,7 @@ import {
   taskLost,
   taskResult,
   timerFired,
+  TRANSITIONS,
   waitForEvent,
   waitingJob,
 } from './support/jobs.ts'
@@ -433,5 +436,46 @@ describe('a child', () => {
     expect(messagesOf(effects)).toMatchObject([{ job: { id: CHILD_1, timeoutMs: 700 } }])
     expect(decide(job, timerFired(T0 + 1e9))).toEqual(STALE)
     expect(after(job, cancelRequested()).status).toBe('cancelled')
+  })
+})
+
+describe('the limits of the job itself', () => {
+  const retry = { maxRetries: 3, backoff: RULES.retry.backoff }
+  const toFailure = { ...TRANSITIONS, failure: { state: 'next' } }
+
+  // Else a handler that dispatches again would go round until the loop guard.
+  it('end the job for lack of a result, whatever the dispatch says of failures (D-37)', () => {
+    const onFailure = { onFailure: 'transition' } as const
+    const job = waitingJob(dispatch({ retry }, toFailure, onFailure), { resultTimeoutMs: 9_000 })
+    expect(after(job, timerFired(T0 + 9_000))).toMatchObject({
+      status: 'failed',
+      state: 'start',
+      error: {
+        code: 'TIMEOUT_ERROR',
+        message: expect.stringContaining('result deadline') as string,
+      },
+    })
+    const own = waitingJob(dispatch({ retry, resultTimeoutMs: 9_000 }, toFailure, onFailure))
+    expect(after(own, timerFired(T0 + 9_000))).toMatchObject({ state: 'next', status: 'running' })
+  })
+
+  it('end the job for lack of a worker, also out of a fan-out (D-37)', () => {
+    const job = waitingJob(fanOut({ a: {}, b: {} }), { dispatchTimeoutMs: 5_000 })
+    expect(after(job, timerFired(T0 + 5_000))).toMatchObject({
+      status: 'failed',
+      error: { code: 'TIMEOUT_ERROR', message: expect.stringContaining('no worker') as string },
+    })
+  })
+
+  it('are met for all branches by the first pick-up of one (D-27)', () => {
+    const forEver = { dispatchTimeoutMs: null }
+    const action = fanOut({ a: forEver, b: forEver, c: { dispatchTimeoutMs: 7_000 } })
+    const job = waitingJob(action, { dispatchTimeoutMs: 5_000 })
+    const taken = after(job, taskClaimed(branchTask(job, 'a'), 'w', T0 + 1_000))
+    const deadlines = ['b', 'c'].map((name) => runOf(taken, name).phase)
+    expect(deadlines).toEqual([
+      { kind: 'offered', dispatchDeadlineAt: null },
+      { kind: 'offered', dispatchDeadlineAt: T0 + 7_000 },
+    ])
   })
 })

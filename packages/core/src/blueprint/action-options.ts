@@ -77,17 +77,18 @@ export function toAction(given: ActionOptions, tools: ActionTools): PreparedActi
 }
 
 function dispatch(options: AnyDispatch, tools: ActionTools): Action {
-  const { onFailure, eventTransitions = {} } = options
-  const transitions = targets(options.transitions, tools)
+  const { type, params, onFailure, eventTransitions = {} } = options
+  check((type as unknown) !== undefined, 'dispatchTask', 'type is missing')
+  const transitions = targets('dispatchTask', options.transitions, tools)
   if (onFailure !== undefined) {
     const isKnown = (onFailure as string) === 'transition' && Object.hasOwn(transitions, 'failure')
     check(isKnown, 'dispatchTask', "onFailure can be 'transition', and needs transitions.failure")
   }
   return {
     type: 'dispatch_task',
-    task: taskSpec(options.type, options.params, { options, tools }),
+    task: taskSpec(type, params, { options, tools }),
     transitions,
-    eventTransitions: targets(eventTransitions, tools),
+    eventTransitions: targets('dispatchTask', eventTransitions, tools),
     onFailure: onFailure ?? 'end',
   }
 }
@@ -118,8 +119,11 @@ function parallel(options: ParallelOptions, tools: ActionTools): Action {
   const named: [string, BranchOptions][] = Array.isArray(options.tasks)
     ? options.tasks.map((task: BranchOptions, i) => [task.name ?? String(i), task])
     : Object.entries(options.tasks)
-  const names = new Set(named.map(([name]) => name))
-  check(names.size === named.length, 'dispatchParallel', 'two branches have the same name')
+  const names = new Set<string>()
+  for (const [name] of named) {
+    check(!names.has(name), 'dispatchParallel', `two branches have the same name: '${name}'`)
+    names.add(name)
+  }
   return {
     type: 'dispatch_parallel',
     tasks: named.map(([name, task]) => ({ name, spec: branchSpec(name, task, tools) })),
@@ -137,13 +141,15 @@ function branchSpec(name: string, task: BranchOptions, tools: ActionTools): Task
 
 function approval(options: ApprovalOptions, tools: ActionTools): Action {
   const { integration, message, timeout, onTimeout } = options
-  const transitions = targets(options.transitions, tools)
   const what = 'awaitHumanApproval'
+  check(typeof integration === 'string', what, 'integration must be a text')
+  check(typeof message === 'string', what, 'message must be a text')
+  const transitions = targets(what, options.transitions, tools)
   check(Object.keys(transitions).length > 0, what, 'transitions has no decision')
   return {
     type: 'await_approval',
-    integration: String(integration),
-    message: String(message),
+    integration,
+    message,
     transitions,
     timeoutMs: milliseconds(what, 'timeout', timeout, MAX_WAIT_SECONDS),
     onTimeout: onTimeout === undefined ? null : tools.resolve(onTimeout),
@@ -152,13 +158,14 @@ function approval(options: ApprovalOptions, tools: ActionTools): Action {
 
 function child(options: ChildOptions, tools: ActionTools): PreparedAction {
   const { name, version, timeouts = {} } = options
+  check(typeof name === 'string' && name !== '', 'runBlueprint', 'name is missing')
   const what = `runBlueprint '${name}'`
   const limits = {
     dispatchTimeoutMs: milliseconds(what, 'timeouts.dispatch', timeouts.dispatch),
     resultTimeoutMs: milliseconds(what, 'timeouts.result', timeouts.result),
   }
   const timeoutMs = milliseconds(what, 'timeouts.total', timeouts.total, MAX_WAIT_SECONDS)
-  const transitions = targets(options.transitions, tools)
+  const transitions = targets(what, options.transitions, tools)
   const initialData = toJsonObject(options.initialData ?? {}, 'initialData')
   const order = { name, initialData, ...(version !== undefined && { version }) }
   return async () => {
@@ -185,8 +192,10 @@ function sleep(options: SleepOptions, tools: ActionTools): Action {
 
 function eventWait(options: EventWaitOptions, tools: ActionTools): Action {
   const { name, match, timeout, transitions } = options
-  const what = `waitForEvent '${name}'`
   check(typeof name === 'string' && name !== '', 'waitForEvent', 'name is missing')
+  const what = `waitForEvent '${name}'`
+  const given: Partial<EventWaitOptions['transitions']> | undefined = transitions
+  check(given?.received !== undefined, what, 'transitions.received is missing')
   return {
     type: 'wait_for_event',
     name,
@@ -197,7 +206,12 @@ function eventWait(options: EventWaitOptions, tools: ActionTools): Action {
   }
 }
 
-function targets(given: Readonly<Record<string, string>>, { resolve }: ActionTools): Transitions {
+function targets(
+  what: string,
+  given: Readonly<Record<string, string>> | undefined,
+  { resolve }: ActionTools,
+): Transitions {
+  check(typeof given === 'object', what, 'transitions must be given')
   return Object.fromEntries(
     Object.entries(given).map(([status, state]) => [status, resolve(state)] as const),
   )

@@ -1,5 +1,5 @@
 /** What a host is told about its jobs. */
-import { isTerminalJobStatus, type JsonObject } from '@avtomatika/protocol'
+import { isTerminalJobStatus, type JsonObject, type JsonValue } from '@avtomatika/protocol'
 import type { HistoryRecord } from '../job/effect.ts'
 import type { Job } from '../job/job.ts'
 import type { EngineParts } from './engine-parts.ts'
@@ -60,7 +60,12 @@ function noticeOf({
     jobId,
     workerId: workerId ?? null,
     taskId: taskId ?? null,
-    type: String(eventType ?? name),
+    type: textOf(eventType ?? name),
     payload: (payload ?? data ?? {}) as JsonObject,
   }
+}
+
+// We wrote the row ourselves; the type of its details is lost on the way.
+function textOf(value: JsonValue | undefined): string {
+  return typeof value === 'string' ? value : ''
 }

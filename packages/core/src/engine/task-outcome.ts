@@ -1,5 +1,6 @@
 import { isJsonObject, TASK_ERROR_CODES, type JsonObject, type Result } from '@avtomatika/protocol'
 import { toJsonObject } from '../json/to-json.ts'
+import { bytesOf } from '../job/data.ts'
 import type { TaskOutcome } from '../job/event.ts'
 import type { JobError } from '../job/vocabulary.ts'
 import { tooLarge } from './refusal.ts'
@@ -48,11 +49,15 @@ function dataOf({ data }: Result): JsonObject {
   return toJsonObject(isJsonObject(data) ? data : { data }, 'data')
 }
 
-function errorOf({ code, message, details }: NonNullable<Result['error']>): JobError {
-  if (details === undefined) return { code, message }
-  return { code, message, ...toErrorDetails(details) }
-}
+/** Words about a failure, not data: what is longer is cut, so that a thousand branches can fail. */
+const MAX_MESSAGE_LENGTH = 4_000
+const MAX_DETAILS_BYTES = 16 * 1024
 
-function toErrorDetails(details: unknown): Pick<JobError, 'details'> {
-  return { details: toJsonObject({ details }, 'error')['details'] ?? null }
+function errorOf({ code, message, details }: NonNullable<Result['error']>): JobError {
+  const said = message.slice(0, MAX_MESSAGE_LENGTH)
+  if (details === undefined) return { code, message: said }
+  const json = toJsonObject({ details }, 'error')['details'] ?? null
+  const bytes = bytesOf(json)
+  if (bytes <= MAX_DETAILS_BYTES) return { code, message: said, details: json }
+  return { code, message: said, details: { omitted: `${String(bytes)} bytes` } }
 }

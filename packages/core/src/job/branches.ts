@@ -64,8 +64,8 @@ export function judgeBranch(
     draft.job.wait = replaced(wait, { ...branch, run: verdict.run })
     return
   }
-  const { ending } = verdict
-  if (wait.failFast) return endJob(draft, { ...ending, error: inBranch(branch, ending) })
+  const { ending, isFinal = false } = verdict
+  if (wait.failFast || isFinal) return endJob(draft, { ...ending, error: inBranch(branch, ending) })
   const end = { status: 'failure', data: null, error: ending.error }
   endBranch(draft, wait, { branch, end }, rules)
 }
@@ -73,6 +73,14 @@ export function judgeBranch(
 /** Replaces one branch; the others stay as they are. */
 export function replaced(wait: BranchesWait, branch: Branch): BranchesWait {
   return { ...wait, branches: wait.branches.with(branch.index, branch) }
+}
+
+/** Changes every branch that is out. */
+export function eachRun(wait: BranchesWait, change: (run: TaskRun) => TaskRun): BranchesWait {
+  const branches = wait.branches.map((branch) =>
+    branch.kind === 'out' ? { ...branch, run: change(branch.run) } : branch,
+  )
+  return { ...wait, branches }
 }
 
 /** Share of the work that is done, from 0 to 1. */

@@ -42,12 +42,14 @@ export function onEventReceived(job: Job, event: EventReceivedEvent, rules: Rule
 /** A worker's event is kept in the history, and may move the job before there is a result (D-35). */
 export function onWorkerEvent(job: Job, event: WorkerEventEvent, rules: Rules): Decision {
   const { eventId, type, payload, workerId } = event
-  if (job.seenEventIds.includes(eventId)) return { kind: 'repeated' }
+  // Workers and clients draw their ids apart from each other.
+  const seenAs = `worker:${eventId}`
+  if (job.seenEventIds.includes(seenAs)) return { kind: 'repeated' }
   const claimed = heldBy(job, event)
   if (claimed === null) return ignored('stale_task')
   if (claimed.phase.workerId !== workerId) return ignored('worker_mismatch')
   const draft = draftOf(job, event.at)
-  markSeen(draft, eventId)
+  markSeen(draft, seenAs)
   const { taskId } = claimed
   record(draft, 'worker_event', { workerId, taskId, details: { id: eventId, type, payload } })
   const { webhookUrl, wait } = job

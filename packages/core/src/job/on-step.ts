@@ -70,13 +70,17 @@ function applyAction(draft: Draft, action: Action, rules: Rules): void {
     case 'wait_for_event':
       return beginEventWait(draft, action, rules)
     case 'finish':
-      return endJob(draft, {
-        status: action.outcome,
-        ...(action.result !== undefined && { result: action.result }),
-      })
+      return finish(draft, action, rules)
     default:
       return unreachable(action)
   }
+}
+
+function finish(draft: Draft, action: Extract<Action, { type: 'finish' }>, rules: Rules): void {
+  const { outcome: status, result } = action
+  if (result === undefined) return endJob(draft, { status })
+  const tooLarge = admit(draft, result, rules)
+  endJob(draft, tooLarge === null ? { status, result } : { status: 'failed', error: tooLarge })
 }
 
 export function onStepFailed(job: Job, event: StepFailedEvent, rules: Rules): Decision {

@@ -1,6 +1,6 @@
 /** What workers do with a task: claim it, work on it, answer, or vanish. */
 import { isTerminalJobStatus } from '@avtomatika/protocol'
-import { judgeBranch, progressOf, replaced } from './branches.ts'
+import { eachRun, judgeBranch, progressOf, replaced } from './branches.ts'
 import { changed, ignored, type Decision } from './decision.ts'
 import { draftOf, record } from './draft.ts'
 import type {
@@ -13,7 +13,7 @@ import type { Job, TaskAnswer } from './job.ts'
 import { branchOutcome, taskOutcome } from './outcome.ts'
 import type { Rules } from './rules.ts'
 import { judgeTask } from './single-task.ts'
-import { asClaimed, claimedBy, lose, type ClaimedRun } from './task-run.ts'
+import { asClaimed, claimedBy, lose, withoutFirstPickup, type ClaimedRun } from './task-run.ts'
 import type { TaskInWait } from './task.ts'
 import { tasksOf } from './wait.ts'
 
@@ -30,7 +30,9 @@ export function onTaskClaimed(job: Job, event: TaskClaimedEvent): Decision {
   const claimed = claimedBy(run, workerId, at)
   if (wait?.for === 'task') draft.job.wait = { ...wait, ...claimed }
   if (wait?.for === 'branches' && branch !== null) {
-    draft.job.wait = replaced(wait, { ...branch, run: claimed })
+    const isFirstPickup = job.lastWorkerId === null && job.dispatchTimeoutMs !== null
+    const others = isFirstPickup ? eachRun(wait, withoutFirstPickup) : wait
+    draft.job.wait = replaced(others, { ...branch, run: claimed })
   }
   draft.job.lastWorkerId = workerId
   record(draft, 'task_claimed', { ...naming(found), workerId })

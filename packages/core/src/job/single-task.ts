@@ -16,8 +16,9 @@ export function judgeTask(draft: Draft, wait: TaskWait, verdict: Verdict, rules:
     draft.job.error = error
     return
   }
-  const { ending } = verdict
-  const target = wait.onFailure === 'transition' ? targetOf(wait.transitions, 'failure') : undefined
+  const { ending, isFinal = false } = verdict
+  const mayGoOn = wait.onFailure === 'transition' && !isFinal
+  const target = mayGoOn ? targetOf(wait.transitions, 'failure') : undefined
   if (target === undefined) endJob(draft, ending)
   else failInto(draft, target, ending.error, rules)
 }

@@ -13,7 +13,12 @@ export type ClaimedRun = TaskRun & { readonly phase: Extract<TaskPhase, { kind: 
 /** What a failure leads to. */
 export type Verdict =
   | { readonly kind: 'again'; readonly run: TaskRun; readonly error: JobError | null }
-  | { readonly kind: 'over'; readonly ending: Ending & { readonly error: JobError } }
+  | {
+      readonly kind: 'over'
+      readonly ending: Ending & { readonly error: JobError }
+      /** A limit of the job itself has passed: neither a transition nor an aggregator follows. */
+      readonly isFinal?: true
+    }
 
 /** Dispatches a new task: attempt 1, deadlines counted from now and, for the job's own, from its creation. */
 export function startRun(draft: Draft, spec: TaskSpec, branch?: string): TaskRun {
@@ -114,12 +119,18 @@ export function expire(
   rules: Rules,
 ): Verdict {
   const { phase, resultDeadlineAt, spec } = run
+  const { createdAt, dispatchTimeoutMs, resultTimeoutMs } = draft.job
+  const hasPassed = (limitMs: number | null): boolean => {
+    const limitAt = after(createdAt, limitMs)
+    return limitAt !== null && limitAt <= draft.at
+  }
   if (resultDeadlineAt !== null && resultDeadlineAt <= draft.at) {
-    return timedOut(run, 'no result before the result deadline')
+    return timedOut(run, 'no result before the result deadline', hasPassed(resultTimeoutMs))
   }
   if (phase.kind === 'offered') {
     const why = reason === undefined ? '' : `: ${reason}`
-    return timedOut(run, `no worker took it in time (dispatch timeout)${why}`)
+    const isJobs = draft.job.lastWorkerId === null && hasPassed(dispatchTimeoutMs)
+    return timedOut(run, `no worker took it in time (dispatch timeout)${why}`, isJobs)
   }
   if (phase.kind === 'backing_off') {
     return { kind: 'again', run: nextAttempt(draft, run, branch), error: null }
@@ -127,6 +138,17 @@ export function expire(
   const seconds = String(spec.executionTimeoutMs / 1000)
   const message = `Worker ${phase.workerId} gave no result within ${seconds} s.`
   return judge(draft, run, { error: { code: 'TIMEOUT_ERROR', message }, chance }, rules)
+}
+
+/**
+ * A task on offer without the job's own limit for the first pick-up: a worker was found for another
+ * branch (D-27).
+ */
+export function withoutFirstPickup(run: TaskRun): TaskRun {
+  if (run.phase.kind !== 'offered') return run
+  const own = after(run.dispatchedAt, run.spec.dispatchTimeoutMs)
+  const dispatchDeadlineAt = earliest(own, run.resultDeadlineAt)
+  return { ...run, phase: { kind: 'offered', dispatchDeadlineAt } }
 }
 
 /** The run, if a worker holds it. */
@@ -139,9 +161,10 @@ function exhausted(run: TaskRun, error: JobError): Verdict {
   return { kind: 'over', ending: { status: 'quarantined', error: { ...error, message } } }
 }
 
-function timedOut({ spec }: TaskRun, why: string): Verdict {
+function timedOut({ spec }: TaskRun, why: string, isFinal: boolean): Verdict {
   const message = `Task ${spec.demand.type} timed out: ${why}.`
-  return { kind: 'over', ending: { status: 'failed', error: { code: 'TIMEOUT_ERROR', message } } }
+  const ending = { status: 'failed', error: { code: 'TIMEOUT_ERROR', message } } as const
+  return { kind: 'over', ending, ...(isFinal && { isFinal }) }
 }
 
 function onOffer({ job, at }: Draft, spec: TaskSpec, resultDeadlineAt: EpochMs | null): TaskPhase {
