@@ -101,10 +101,11 @@ describe('approve', () => {
   it('sends who decided what and why, with the token (D-33)', async () => {
     const { client, server } = await aScene([received])
     const approval = { decision: 'rejected', actor: 'ann', comment: 'too much', data: { max: 1 } }
-    await client.approve('job-1', approval)
+    await client.approve('job-1', { ...approval, approvalId: 'job-1-a2' })
     expect(server.paths).toEqual(['POST /_public/webhooks/approval/job-1'])
     expect(server.requests[0]?.headers).toMatchObject({ 'x-client-token': TOKEN })
-    expect(JSON.parse(server.requests[0]?.body ?? '')).toEqual(approval)
+    const sent: unknown = JSON.parse(server.requests[0]?.body ?? '')
+    expect(sent).toEqual({ ...approval, approval_id: 'job-1-a2' })
   })
 
   it.each([['cut' as const], [away]])(

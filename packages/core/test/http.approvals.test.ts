@@ -251,6 +251,19 @@ describe('an approval link', () => {
     expect(reply.status).toBe(200)
   })
 
+  // A person who decides late, with the client's token, means what was on the screen.
+  it('decides the request that it names, not the next one of the same job (D-33)', async () => {
+    const server = await LiveServer.start([ask()])
+    const { jobId } = await asked(server)
+    const first = ((await server.job(jobId))['approval'] as { id: string }).id
+    const said = { decision: 'approved', approval_id: first }
+    expect((await server.post(pathOf(jobId), said)).status).toBe(200)
+    await until(async () => (await server.job(jobId))['current_state'] === 'second')
+    await server.jobIn('waiting_for_human', jobId)
+    const late = await server.post(pathOf(jobId), said)
+    expect([late.status, late.body['code']]).toEqual([409, 'NOT_APPROVABLE'])
+  })
+
   it('is worth nothing for the next request of the same job', async () => {
     const server = await LiveServer.start([ask()])
     const { jobId, links } = await asked(server)

@@ -65,6 +65,7 @@ describe('parseApprovalBody', () => {
       actor: 'ann@example.com',
       comment: 'too expensive',
       data: { limit: 100 },
+      approvalId: '5b0e7c1e-2c0b-4f0e-9d5b-6a8a3e0c1b11-a4',
       token: 'eyJq.c2ln',
     })
   })

@@ -50,7 +50,8 @@ async function decide(
   options: ApprovalRoutesOptions,
 ): Promise<ApprovalReceived> {
   const { jobId } = request.params
-  const { decision, actor, comment, data, token } = parseApprovalBody(request.body)
+  const said = parseApprovalBody(request.body)
+  const { decision, actor, comment, data, token, approvalId } = said
   const sent = token ?? tokenIn(request)
   const right =
     sent === undefined
@@ -58,7 +59,7 @@ async function decide(
       : rightOfLink(openLink(sent, jobId, options), decision)
   await options.engine.desk.decide({
     jobId,
-    approvalId: right.approvalId,
+    approvalId: right.approvalId ?? approvalId,
     approval: {
       decision,
       actor: actor ?? right.actor,

@@ -15,6 +15,8 @@ export const approvalBodySchema = z.looseObject({
   comment: z.string().max(4000).nullish(),
   /** Handed to the next state. */
   data: jsonObjectSchema.nullish(),
+  /** The request that is meant, from the job's `approval`. Default: the one of the moment. */
+  approval_id: z.string().min(1).max(255).nullish(),
   /** Of a signed link; stands in for the client's token, once. */
   token: z.string().nullish(),
   security: jsonObjectSchema.nullish(),
@@ -30,6 +32,8 @@ export interface ApprovalRequest {
   readonly actor?: string
   readonly comment?: string
   readonly data?: Record<string, unknown>
+  /** Absent: the request of the moment. */
+  readonly approvalId?: string
   /** A secret: not for logs, history or errors. */
   readonly token?: string
   readonly security?: Record<string, unknown>
@@ -63,6 +67,7 @@ export function parseApprovalBody(body: unknown): ApprovalRequest {
     ...(raw.actor != null && { actor: raw.actor }),
     ...(raw.comment != null && { comment: raw.comment }),
     ...(raw.data != null && { data: raw.data }),
+    ...(raw.approval_id != null && { approvalId: raw.approval_id }),
     ...(raw.token != null && { token: raw.token }),
     ...(raw.security != null && { security: raw.security }),
     ...(raw.metadata != null && { metadata: raw.metadata }),
