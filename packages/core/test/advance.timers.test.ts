@@ -439,6 +439,22 @@ describe('a child', () => {
   })
 })
 
+describe('a deadline that is due already', () => {
+  // Else it would stay in the hands of the watcher that reported the one before, for its lease.
+  it('is set anew, though it is the same moment (D-25)', () => {
+    const backoff = { ...RULES.retry.backoff, initialMs: 0 }
+    const retry = { maxRetries: 3, backoff }
+    const job = after(
+      waitingJob(dispatch({ retry, dispatchTimeoutMs: null, executionTimeoutMs: 1_000 })),
+      taskClaimed(TASK_1),
+    )
+    const at = T0 + 1_000
+    const { job: next, effects } = change(job, timerFired(at))
+    expect(next.wait).toMatchObject({ phase: { kind: 'backing_off', until: at } })
+    expect(effects).toContainEqual({ kind: 'set_deadline', key: 'wait', at })
+  })
+})
+
 describe('the limits of the job itself', () => {
   const retry = { maxRetries: 3, backoff: RULES.retry.backoff }
   const toFailure = { ...TRANSITIONS, failure: { state: 'next' } }

@@ -55,7 +55,9 @@ function noticeOf({
   details = {},
 }: HistoryRecord): WorkerEventNotice | undefined {
   if (type !== 'worker_event' && type !== 'event_sent') return undefined
-  const { type: eventType, payload, name, data } = details
+  const { type: eventType, payload, name, data, to = null } = details
+  // What was sent to another job is that one's event.
+  if (to !== null) return undefined
   return {
     jobId,
     workerId: workerId ?? null,

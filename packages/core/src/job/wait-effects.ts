@@ -18,8 +18,8 @@ export function waitEffects(before: Job | undefined, after: Job): Effect[] {
   return [
     ...stepEffects(before, after),
     ...taskEffects(before, after),
-    ...deadlineEffects('wait', deadlineOf(before?.wait ?? null), deadlineOf(after.wait)),
-    ...deadlineEffects('job', jobDeadline(before), jobDeadline(after)),
+    ...timer('wait', after, deadlineOf(before?.wait ?? null), deadlineOf(after.wait)),
+    ...timer('job', after, jobDeadline(before), jobDeadline(after)),
   ]
 }
 
@@ -83,7 +83,16 @@ function offered(job: Job, run: TaskRun): OfferedTask {
   }
 }
 
-function deadlineEffects(key: DeadlineKey, old: EpochMs | null, now: EpochMs | null): Effect[] {
-  if (old === now) return []
+/**
+ * A deadline that is due already is set anew even when it stays the same: the old one may be in the
+ * hands of whoever reports it, and would come back only when that lease has run out.
+ */
+function timer(
+  key: DeadlineKey,
+  { updatedAt }: Job,
+  old: EpochMs | null,
+  now: EpochMs | null,
+): Effect[] {
+  if (old === now && (now === null || now > updatedAt)) return []
   return now === null ? [{ kind: 'clear_deadline', key }] : [{ kind: 'set_deadline', key, at: now }]
 }

@@ -1,6 +1,9 @@
 /** A clock that moves only when told, and runs what is due on the way. */
 import type { Clock } from '../ports/clock.ts'
 
+/** Taken now, since a test may fake the global one and would then wait for ever. */
+const immediately = setImmediate
+
 interface Timer {
   readonly at: number
   readonly order: number
@@ -74,6 +77,6 @@ function isBefore(a: Timer, b: Timer): boolean {
 /** Resolves when every promise chain that can go on without a timer or I/O has done so. */
 export function settled(): Promise<void> {
   return new Promise((resolve) => {
-    setImmediate(resolve)
+    immediately(resolve)
   })
 }

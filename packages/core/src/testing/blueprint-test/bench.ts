@@ -1,5 +1,5 @@
 /** What a test of blueprints runs on, and how everything that can happen is let happen. */
-import { AssertionError } from 'node:assert'
+import type { AssertionError } from 'node:assert'
 import type { Engine } from '../../engine/engine.ts'
 import type { Job } from '../../job/job.ts'
 import { jobDeadline } from '../../job/wait-effects.ts'
@@ -7,7 +7,12 @@ import { deadlineOf, earliest, tasksOf, type Wait } from '../../job/wait.ts'
 import type { History } from '../../ports/history.ts'
 import type { Storage } from '../../ports/storage.ts'
 import { settled, type SimulatedClock } from '../simulated-clock.ts'
+import { failure } from './failure.ts'
 import type { ScriptedWorker } from './scripted-worker.ts'
+
+/** Taken now: a test may fake the global ones, and real handlers take real time. */
+const later = setTimeout
+const realNow = performance.now.bind(performance)
 
 /** What a bench is made of. */
 export interface BenchParts {
@@ -48,22 +53,22 @@ export class Bench {
 
   /** Lets everything happen, to all jobs, that needs neither time nor a person. */
   async settle(): Promise<void> {
-    let giveUpAt = performance.now() + this.parts.patienceMs
+    let giveUpAt = realNow() + this.parts.patienceMs
     let changes = this.#changes
     for (let quiet = 0; quiet < QUIET_TURNS; quiet += 1) {
       await settled()
       const hasWorked = await this.parts.worker.work()
       if (hasWorked || this.#changes > changes) {
         changes = this.#changes
-        giveUpAt = performance.now() + this.parts.patienceMs
+        giveUpAt = realNow() + this.parts.patienceMs
         quiet = -1
         continue
       }
       const busy = await this.#findBusy()
       if (busy === undefined) continue
-      if (performance.now() > giveUpAt) throw this.#stuck(busy)
+      if (realNow() > giveUpAt) throw this.#stuck(busy)
       // A handler waits for something outside of the test's clock.
-      await new Promise((resolve) => setTimeout(resolve, 1))
+      await new Promise((resolve) => later(resolve, 1))
       quiet = -1
     }
     for (const job of this.#watched.values()) await job.refresh()
@@ -141,8 +146,9 @@ export class Bench {
       wait?.for === 'child'
         ? `did not hear of its child ${wait.childId}`
         : `runs the handler of '${state}', which has not come to its end`
-    const message = `Job ${id} ${what} for ${ms} ms of real time. Handlers that take longer need a larger patienceMs.`
-    return new AssertionError({ message })
+    return failure(
+      `Job ${id} ${what} for ${ms} ms of real time. Handlers that take longer need a larger patienceMs.`,
+    )
   }
 }
 

@@ -42,9 +42,9 @@ export interface ScriptedTask {
   readonly jobId: string
   readonly taskId: string
   /** Reports how far the task is, from 0 to 1. */
-  progress(progress: number, message?: string): Promise<void>
+  readonly progress: (progress: number, message?: string) => Promise<void>
   /** Reports an event; it may move the job on before there is a reply. */
-  emit(type: string, payload?: object): Promise<void>
+  readonly emit: (type: string, payload?: object) => Promise<void>
 }
 
 /**

@@ -1,5 +1,4 @@
 /** One job of a test: where it is, and the ways to move it. */
-import { AssertionError } from 'node:assert'
 import { isDeepStrictEqual } from 'node:util'
 import type { JobStatus, JsonObject, JsonValue } from '@avtomatika/protocol'
 import { toJsonObject } from '../../json/to-json.ts'
@@ -7,6 +6,7 @@ import type { HistoryRecord } from '../../job/effect.ts'
 import type { Job } from '../../job/job.ts'
 import type { JobError } from '../../job/vocabulary.ts'
 import type { Bench } from './bench.ts'
+import { failure } from './failure.ts'
 
 /** What a job that has ended should look like; what is left out may be anything. */
 export interface ExpectedEnd {
@@ -222,7 +222,8 @@ export class TestJob {
     const { status, state, error } = this.document
     const way = this.visited.join(' -> ')
     const said = error === null ? '' : `; error ${error.code}: ${error.message}`
-    const message = `Job ${this.id}: ${what} (status ${status}, state '${state}', went ${way}${said}).`
-    throw new AssertionError({ message, stackStartFn: this.#fail })
+    throw failure(
+      `Job ${this.id}: ${what} (status ${status}, state '${state}', went ${way}${said}).`,
+    )
   }
 }
