@@ -1,6 +1,6 @@
 /**
  * A queue whose items are leased rather than taken: what its holder does not finish comes back to
- * its old place. Steps, deadlines, lost tasks and outbox records all stand in one of these.
+ * its old place. Steps, deadlines, lost tasks, messages and outbox records all stand in one of these.
  *
  * Every operation costs O(log n) per item that it touches, and touches no other.
  */

@@ -3,6 +3,8 @@
  *
  * Live and quarantined jobs are kept for good. Of those that finished, failed or were cancelled,
  * the newest are kept and the rest forgotten, so that an embedded process does not grow for ever.
+ * A job may leave quarantine: one that is given up there has ended then, one that is let go on is
+ * live again, and counts when it ends.
  */
 import { isTerminalJobStatus } from '@avtomatika/protocol'
 import type { Job } from '../job/job.ts'

@@ -153,7 +153,7 @@ export class MemoryStorage implements Storage {
 
   /**
    * The earliest of deadlines, task leases and the leases of what the watcher claimed. Leases of
-   * steps are left out: whoever claims steps takes them back by claiming.
+   * steps, messages and records are left out: whoever claims those takes them back by claiming.
    */
   nextDueAt(): ReturnType<Storage['nextDueAt']> {
     return this.#call(() => {

@@ -22,6 +22,7 @@ import { TaskLeases, type LeasedTask } from './task-leases.ts'
 interface Offer {
   readonly task: OfferedTask
   readonly order: number
+  readonly ofClass: OfferClass
 }
 
 interface OfferClass extends TaskClass {
@@ -45,9 +46,9 @@ export class MemoryTasks implements Synchronous<TaskStore> {
   offer(task: OfferedTask): void {
     this.dropTask(task.taskId)
     this.#offersMade += 1
-    const offer = { task, order: this.#offersMade }
+    const offer = { task, order: this.#offersMade, ofClass: this.#classOf(task) }
     this.#offers.set(task.taskId, offer)
-    this.#classOf(task).offers.add(offer)
+    offer.ofClass.offers.add(offer)
   }
 
   listTaskClasses(): readonly TaskClass[] {
@@ -67,7 +68,7 @@ export class MemoryTasks implements Synchronous<TaskStore> {
       claimed.push({ task, leaseExpiresAt })
     }
     // Back to their old places: what a worker is not given stands there for the others.
-    for (const offer of passedOver) this.#classOf(offer.task).offers.add(offer)
+    for (const offer of passedOver) offer.ofClass.offers.add(offer)
     return claimed
   }
 
@@ -133,32 +134,33 @@ export class MemoryTasks implements Synchronous<TaskStore> {
     return created
   }
 
-  /** Compares the heads of the classes, never what stands behind them. */
+  /** Takes the first task that does not avoid the worker; those before it are set aside. */
   #takeBest(claim: TaskClaim, passedOver: Offer[]): OfferedTask | undefined {
-    let best: Offer | undefined
-    for (const classId of claim.classIds) {
-      const head = this.#headFor(classId, claim, passedOver)
-      if (head !== undefined && (best === undefined || isTakenBefore(head, best))) best = head
+    for (;;) {
+      const best = this.#bestOf(claim.classIds)
+      if (best === undefined) return undefined
+      if (!isAvoided(best.task, claim)) {
+        this.#takeOffer(best)
+        return best.task
+      }
+      best.ofClass.offers.remove(best)
+      passedOver.push(best)
     }
-    if (best !== undefined) this.#takeOffer(best)
-    return best?.task
   }
 
-  /** The first of a class that does not avoid the worker; those before it are set aside. */
-  #headFor(classId: string, { workerId, now }: TaskClaim, passedOver: Offer[]): Offer | undefined {
-    const offers = this.#classes.get(classId)?.offers
-    for (;;) {
-      const head = offers?.first()
-      const avoid = head?.task.avoid
-      if (head === undefined || avoid?.workerId !== workerId || avoid.until <= now) return head
-      offers?.shift()
-      passedOver.push(head)
+  /** Compares the heads of the classes, never what stands behind them. */
+  #bestOf(classIds: readonly string[]): Offer | undefined {
+    let best: Offer | undefined
+    for (const classId of classIds) {
+      const head = this.#classes.get(classId)?.offers.first()
+      if (head !== undefined && (best === undefined || isTakenBefore(head, best))) best = head
     }
+    return best
   }
 
   #takeOffer(offer: Offer): void {
     this.#offers.delete(offer.task.taskId)
-    this.#classes.get(classIdOf(offer.task.demand))?.offers.remove(offer)
+    offer.ofClass.offers.remove(offer)
   }
 
   /** What the worker should have and does not list never reached it (D-12). */
@@ -169,6 +171,11 @@ export class MemoryTasks implements Synchronous<TaskStore> {
     const missing = this.#leases.liveOf(workerId, now).filter(isMissing)
     for (const lease of missing) this.#leases.move(lease, now)
   }
+}
+
+/** Whether the task is not for this worker yet. */
+function isAvoided({ avoid }: OfferedTask, { workerId, now }: TaskClaim): boolean {
+  return avoid?.workerId === workerId && now < avoid.until
 }
 
 function isTakenBefore(a: Offer, b: Offer): boolean {

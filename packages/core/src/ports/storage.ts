@@ -195,19 +195,17 @@ export interface Storage
   close(): Promise<void>
 }
 
-/** The class of a demand: equal demands, equal ids. */
+/** The class of a demand: equal demands, equal ids; others, others. */
 export function classIdOf(demand: TaskDemand): string {
   const { type, skillVersion, skillType, resources, maxCost } = demand
-  if (skillType === undefined && resources === undefined && maxCost === undefined) {
+  const isSimple = skillType === undefined && resources === undefined && maxCost === undefined
+  // The marks below must not come from a name: `a@1` is a type that a worker may offer.
+  if (isSimple && !/[@#]/.test(`${type}${skillVersion ?? ''}`)) {
     return skillVersion === undefined ? type : `${type}@${skillVersion}`
   }
-  const rest = canonical([
-    skillVersion ?? null,
-    skillType ?? null,
-    resources ?? null,
-    maxCost ?? null,
-  ])
-  return `${type}#${createHash('sha256').update(rest).digest('hex').slice(0, 16)}`
+  const rest = [type, skillVersion ?? null, skillType ?? null, resources ?? null, maxCost ?? null]
+  const hash = createHash('sha256').update(canonical(rest)).digest('hex')
+  return `${type}#${hash.slice(0, 16)}`
 }
 
 /** JSON that does not depend on the order of keys. */

@@ -19,12 +19,20 @@ function setTo(at: number): readonly Effect[] {
   return [{ kind: 'set_deadline', key: 'wait', at }]
 }
 
+function jobTo(at: number): readonly Effect[] {
+  return [{ kind: 'set_deadline', key: 'job', at }]
+}
+
 function due(storage: Storage, now: number, limit = 100): Promise<readonly DueDeadline[]> {
   return storage.claimDueDeadlines({ now, leaseMs: LEASE_MS, limit })
 }
 
 function deadline(jobId: string, at: number): DueDeadline {
   return { jobId, key: 'wait', at }
+}
+
+function ofJob(jobId: string, at: number): DueDeadline {
+  return { jobId, key: 'job', at }
 }
 
 export const deadlineCases: readonly ContractCase<Storage>[] = [
@@ -148,12 +156,48 @@ export const deadlineCases: readonly ContractCase<Storage>[] = [
       assert.equal(await storage.nextDueAt(), T0 + 1 + 2 * LEASE_MS)
     },
   ),
+  storageCase('S10 both deadlines of a job are handed out, each by its key', async (storage) => {
+    await committed(storage, creation('job-1', [...setTo(T0 + 2), ...jobTo(T0 + 1)]))
+    assert.deepEqual(await due(storage, T0 + 2), [
+      ofJob('job-1', T0 + 1),
+      deadline('job-1', T0 + 2),
+    ])
+  }),
+  storageCase('S10 setting one deadline of a job leaves the other as it is', async (storage) => {
+    await committed(storage, creation('job-1', [...setTo(T0 + 5), ...jobTo(T0 + 5)]))
+    await committed(storage, change('job-1', 1, setTo(T0 + 50)))
+    assert.deepEqual(await due(storage, T0 + 5), [ofJob('job-1', T0 + 5)])
+    await committed(storage, change('job-1', 2, jobTo(T0 + 90)))
+    assert.deepEqual(await due(storage, T0 + 50), [deadline('job-1', T0 + 50)])
+    assert.equal(await storage.nextDueAt(), T0 + 90)
+  }),
+  storageCase('S10 clearing one deadline of a job leaves the other as it is', async (storage) => {
+    const both = [...setTo(T0), ...jobTo(T0)]
+    await committed(storage, creation('job-1', both))
+    await committed(storage, creation('job-2', both))
+    await committed(storage, change('job-1', 1, [{ kind: 'clear_deadline', key: 'job' }]))
+    await committed(storage, change('job-2', 1, [{ kind: 'clear_deadline', key: 'wait' }]))
+    const left = (await due(storage, T0)).map(({ jobId, key }) => `${jobId} ${key}`)
+    assert.deepEqual(left.toSorted(), ['job-1 wait', 'job-2 job'])
+  }),
+  storageCase('S10 the two deadlines of a job are leased apart (D-25)', async (storage) => {
+    await committed(storage, creation('job-1', [...setTo(T0), ...jobTo(T0 + 5)]))
+    assert.deepEqual(await due(storage, T0), [deadline('job-1', T0)])
+    assert.deepEqual(await due(storage, T0 + 5), [ofJob('job-1', T0 + 5)])
+    assert.deepEqual(await due(storage, T0 + LEASE_MS), [deadline('job-1', T0)])
+    assert.deepEqual(await due(storage, T0 + 5 + LEASE_MS), [ofJob('job-1', T0 + 5)])
+  }),
+  storageCase('S10 dropping one deadline of a job leaves the other as it is', async (storage) => {
+    await committed(storage, creation('job-1', [...setTo(T0), ...jobTo(T0)]))
+    assert.equal((await due(storage, T0)).length, 2)
+    await storage.dropDeadline(deadline('job-1', T0))
+    assert.deepEqual(await due(storage, T0 + LEASE_MS), [ofJob('job-1', T0)])
+  }),
   storageCase('S10 the two deadlines of a job do not touch each other', async (storage) => {
-    const ofJob = { kind: 'set_deadline', key: 'job', at: T0 + 200 } as const
-    await committed(storage, creation('job-1', [...setTo(T0 + 100), ofJob]))
+    await committed(storage, creation('job-1', [...setTo(T0 + 100), ...jobTo(T0 + 200)]))
     await committed(storage, change('job-1', 1, [{ kind: 'clear_deadline', key: 'wait' }]))
     assert.deepEqual(await due(storage, T0 + 100), [])
-    const claimed = { jobId: 'job-1', key: 'job', at: T0 + 200 } as const
+    const claimed = ofJob('job-1', T0 + 200)
     assert.deepEqual(await due(storage, T0 + 200), [claimed])
     await committed(storage, change('job-1', 2, setTo(T0 + 200)))
     await storage.dropDeadline(claimed)

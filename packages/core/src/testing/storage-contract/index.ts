@@ -12,7 +12,9 @@ import { messageCases } from './message-cases.ts'
 import { outboxCases } from './outbox-cases.ts'
 import { quarantineCases } from './quarantine-cases.ts'
 import { stepCases } from './step-cases.ts'
+import { taskAvoidCases } from './task-avoid-cases.ts'
 import { taskClaimCases } from './task-claim-cases.ts'
+import { taskClassCases } from './task-class-cases.ts'
 import { taskLeaseCases } from './task-lease-cases.ts'
 import { workerCases } from './worker-cases.ts'
 
@@ -22,6 +24,8 @@ export const storageContract: readonly ContractCase<Storage>[] = [
   ...quarantineCases,
   ...stepCases,
   ...taskClaimCases,
+  ...taskAvoidCases,
+  ...taskClassCases,
   ...taskLeaseCases,
   ...deadlineCases,
   ...workerCases,

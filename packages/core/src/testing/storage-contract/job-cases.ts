@@ -2,7 +2,7 @@
 import assert from 'node:assert/strict'
 import type { Effect } from '../../job/effect.ts'
 import type { CommitEntry, Storage } from '../../ports/storage.ts'
-import { aJob, aRecord, aTask, T0 } from '../builders.ts'
+import { aJob, aMessage, aRecord, aTask, T0 } from '../builders.ts'
 import type { ContractCase } from '../contract-case.ts'
 import { change, committed, creation, LEASE_MS, stepsFor, storageCase, tasksFor } from './acts.ts'
 
@@ -10,6 +10,8 @@ const EVERYTHING: readonly Effect[] = [
   { kind: 'run_step', stepId: 'step-1' },
   { kind: 'offer_task', task: aTask() },
   { kind: 'set_deadline', key: 'wait', at: T0 },
+  { kind: 'set_deadline', key: 'job', at: T0 },
+  { kind: 'send', message: aMessage() },
   { kind: 'record', record: aRecord() },
 ]
 
@@ -19,12 +21,13 @@ async function found(storage: Storage): Promise<object> {
   return {
     steps: await stepsFor(storage, { holder: 'executor-1' }),
     tasks: await tasksFor(storage, 'worker-1'),
-    deadlines: await storage.claimDueDeadlines(claim),
+    deadlines: (await storage.claimDueDeadlines(claim)).map(({ key }) => key).toSorted(),
+    messages: (await storage.claimMessages(claim)).map(({ messageId }) => messageId),
     records: (await storage.claimRecords(claim)).map(({ eventId }) => eventId),
   }
 }
 
-const NOTHING = { steps: [], tasks: [], deadlines: [], records: [] }
+const NOTHING = { steps: [], tasks: [], deadlines: [], messages: [], records: [] }
 
 function withKey(jobId: string, key: { now?: number; fingerprint?: string } = {}): CommitEntry {
   const { now = T0, fingerprint = 'f1' } = key
@@ -58,7 +61,8 @@ export const jobCases: readonly ContractCase<Storage>[] = [
       assert.deepEqual(await found(storage), {
         steps: ['step-1'],
         tasks: ['task-1'],
-        deadlines: [{ jobId: 'job-1', key: 'wait', at: T0 }],
+        deadlines: ['job', 'wait'],
+        messages: ['job-1:2:0'],
         records: ['job-1:1:0'],
       })
     },
@@ -69,9 +73,11 @@ export const jobCases: readonly ContractCase<Storage>[] = [
       { kind: 'withdraw_step', stepId: 'step-1' },
       { kind: 'withdraw_task', taskId: 'task-1' },
       { kind: 'clear_deadline', key: 'wait' },
+      { kind: 'clear_deadline', key: 'job' },
     ]
     await committed(storage, change('job-1', 1, withdrawals))
-    assert.deepEqual(await found(storage), { ...NOTHING, records: ['job-1:1:0'] })
+    const said = { messages: ['job-1:2:0'], records: ['job-1:1:0'] }
+    assert.deepEqual(await found(storage), { ...NOTHING, ...said })
   }),
   storageCase('S1 effects of one entry are applied in their order', async (storage) => {
     const effects: readonly Effect[] = [

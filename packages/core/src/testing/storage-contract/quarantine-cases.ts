@@ -70,6 +70,35 @@ export const quarantineCases: readonly ContractCase<Storage>[] = [
     assert.deepEqual(await listed(storage, { ownerId: 'client-1', limit: 10 }), ['job-3'])
     assert.deepEqual(await storage.findJob('job-1'), goesOn)
   }),
+  storageCase(
+    'S1 a job that left the list, and ended, does not come back to it',
+    async (storage) => {
+      await quarantined(storage, { id: 'job-1', finishedAt: T0 })
+      const goesOn = aJob({ id: 'job-1', version: 3, status: 'running' })
+      await committed(storage, { job: goesOn, expectedVersion: 2, effects: [] })
+      const fields = { status: 'finished', wait: null, finishedAt: T0 + 9 } as const
+      const finished = aJob({ id: 'job-1', version: 4, ...fields })
+      await committed(storage, { job: finished, expectedVersion: 3, effects: [] })
+      assert.deepEqual(await listed(storage, { limit: 10 }), [])
+      assert.deepEqual(await storage.findJob('job-1'), finished)
+    },
+  ),
+  storageCase('S2 a stale change takes no job from the list (D-15)', async (storage) => {
+    await quarantined(storage, { id: 'job-1', finishedAt: T0 })
+    const stale = { job: aJob({ version: 2, status: 'running' }), expectedVersion: 1, effects: [] }
+    assert.deepEqual(await storage.commit([stale]), [{ kind: 'conflict' }])
+    assert.deepEqual(await listed(storage, { limit: 10 }), ['job-1'])
+  }),
+  storageCase(
+    'S1 a job changed while it is on the list is there once, as changed',
+    async (storage) => {
+      await quarantined(storage, { id: 'job-1', finishedAt: T0 })
+      const fields = { status: 'quarantined', wait: null, finishedAt: T0 } as const
+      const noted = aJob({ version: 3, ...fields, metadata: { note: 'seen' } })
+      await committed(storage, { job: noted, expectedVersion: 2, effects: [] })
+      assert.deepEqual(await storage.listQuarantined({ limit: 10 }), [noted])
+    },
+  ),
   storageCase('S1 a job that comes back is listed by its latest end', async (storage) => {
     await quarantined(storage, { id: 'job-1', finishedAt: T0 })
     await quarantined(storage, { id: 'job-2', finishedAt: T0 + 1 })

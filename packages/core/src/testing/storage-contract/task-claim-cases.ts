@@ -1,6 +1,6 @@
 /** Tasks on offer and their way to workers: S3, S4, S7, W1, W3, W4. */
 import assert from 'node:assert/strict'
-import { classIdOf, type Storage } from '../../ports/storage.ts'
+import type { Storage } from '../../ports/storage.ts'
 import { aTask, T0 } from '../builders.ts'
 import type { ContractCase } from '../contract-case.ts'
 import { change, committed, LEASE_MS, offered, storageCase, tasksFor } from './acts.ts'
@@ -13,11 +13,6 @@ function task(n: number, priority = 0, type = 'resize'): ReturnType<typeof aTask
     priority,
     demand: { type },
   })
-}
-
-/** A task that `w` has just failed, and may have again a second later. */
-function avoiding(n: number, priority = 0, type = 'resize'): ReturnType<typeof aTask> {
-  return { ...task(n, priority, type), avoid: { workerId: 'w', until: T0 + 1_000 } }
 }
 
 export const taskClaimCases: readonly ContractCase<Storage>[] = [
@@ -165,54 +160,6 @@ export const taskClaimCases: readonly ContractCase<Storage>[] = [
       ] as const
       await committed(storage, change('job-1', 1, effects))
       assert.deepEqual(await tasksFor(storage, 'w', { capacity: 1 }), ['task-1-2'])
-    },
-  ),
-  storageCase('S7 a task that avoids a worker goes to another at once (D-28)', async (storage) => {
-    await offered(storage, avoiding(1))
-    assert.deepEqual(await tasksFor(storage, 'w'), [])
-    assert.deepEqual(await tasksFor(storage, 'other'), ['task-1'])
-  }),
-  storageCase('S7 a task avoids a worker until its moment, not longer', async (storage) => {
-    await offered(storage, avoiding(1))
-    assert.deepEqual(await tasksFor(storage, 'w', { now: T0 + 999 }), [])
-    assert.deepEqual(await tasksFor(storage, 'w', { now: T0 + 1_000 }), ['task-1'])
-  }),
-  storageCase(
-    'S7 what stands behind a task that avoids it is not kept from it',
-    async (storage) => {
-      await offered(storage, avoiding(1, 5), avoiding(2), task(3), task(4, 0, 'crop'))
-      const classIds = ['resize', 'crop']
-      assert.deepEqual(await tasksFor(storage, 'w', { classIds }), ['task-3', 'task-4'])
-      assert.equal(await storage.countOfferedTasks(), 2)
-    },
-  ),
-  storageCase('S7 a task that was passed over keeps its place', async (storage) => {
-    await offered(storage, task(1), avoiding(2), task(3))
-    await tasksFor(storage, 'w', { limit: 1 })
-    assert.deepEqual(await tasksFor(storage, 'w'), ['task-3'])
-    await offered(storage, task(4))
-    assert.deepEqual(await tasksFor(storage, 'other'), ['task-2', 'task-4'])
-  }),
-  storageCase(
-    'S7 equal demands are one class, whatever the order of their keys',
-    async (storage) => {
-      const one = { type: 'render', resources: { gpu: { model: 'a', vram_gb: 8 }, cpu: 2 } }
-      const same = { resources: { cpu: 2, gpu: { vram_gb: 8, model: 'a' } }, type: 'render' }
-      const others = [
-        { type: 'render' },
-        { type: 'render', maxCost: 1 },
-        { type: 'render', skillType: 'gpu' },
-        { type: 'render', skillVersion: '1' },
-        { ...one, resources: { ...one.resources, cpu: 3 } },
-      ]
-      const tasks = [one, same, ...others].map((demand, i) => ({ ...task(i), demand }))
-      await offered(storage, ...tasks)
-      const classes = await storage.listTaskClasses()
-      assert.equal(new Set(classes.map(({ classId }) => classId)).size, others.length + 1)
-      assert.deepEqual(await tasksFor(storage, 'w', { classIds: [classIdOf(one)] }), [
-        'task-0',
-        'task-1',
-      ])
     },
   ),
 ]
