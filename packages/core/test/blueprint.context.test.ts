@@ -9,6 +9,13 @@ const ACTIONS: Actions = {
   transitionTo: () => undefined,
   goTo: () => undefined,
   dispatchTask: () => undefined,
+  dispatchParallel: () => undefined,
+  awaitHumanApproval: () => undefined,
+  runBlueprint: () => undefined,
+  sleep: () => undefined,
+  waitForEvent: () => undefined,
+  sendEvent: () => undefined,
+  updateContext: () => undefined,
 }
 
 function contextOf(fields: Partial<Job>): HandlerContext {
@@ -64,6 +71,95 @@ describe('the context of a handler', () => {
     const seen = client.params as unknown as { limits: { jobs: number } }
     expect(() => (seen.limits.jobs = 2)).toThrow(TypeError)
     expect(params).toEqual({ limits: { jobs: 1 } })
+  })
+})
+
+describe('what a wait brought', () => {
+  const approval = {
+    decision: 'approved',
+    actor: 'ann',
+    comment: 'fine',
+    data: { limit: 3 },
+    decidedAt: 1_000,
+  }
+  const child = {
+    jobId: 'job-1-c2',
+    outcome: 'failure',
+    status: 'quarantined',
+    finalState: 'send',
+    result: { no: 7 },
+    error: { code: 'PERMANENT_ERROR', message: 'no luck' },
+  } as const
+  const event = { id: 'e1', name: 'paid', data: { sum: 3 }, receivedAt: 1_000 }
+
+  it('is there for the next handler only: nothing without a wait', () => {
+    expect(contextOf({ received: null })).toMatchObject({
+      approval: undefined,
+      child: undefined,
+      event: undefined,
+      branches: [],
+      aggregationResults: {},
+    })
+  })
+
+  // D-33: nobody could tell who had decided.
+  it('is a decision, with who took it and what was said (D-33)', () => {
+    const context = contextOf({ received: { kind: 'approval', approval } })
+    expect(context.approval).toEqual(approval)
+    expect([context.child, context.event, context.branches]).toEqual([undefined, undefined, []])
+  })
+
+  // Spec 4.5: a child's data were not handed to its parent.
+  it('is the end of a child, with its result and its error', () => {
+    expect(contextOf({ received: { kind: 'child', child } }).child).toEqual(child)
+  })
+
+  it('is an event, with its data', () => {
+    expect(contextOf({ received: { kind: 'event', event } }).event).toEqual(event)
+  })
+
+  // D-34: results had random ids only, so that nobody knew which was which.
+  it('is what came of each branch, in order and by task id (D-34)', () => {
+    const good = {
+      name: 'a',
+      index: 0,
+      taskId: 't-1',
+      status: 'success',
+      data: { n: 1 },
+      error: null,
+    }
+    const error = { code: 'PERMANENT_ERROR', message: 'no luck' }
+    const bad = { name: 'b', index: 1, taskId: 't-2', status: 'failure', data: null, error }
+    const context = contextOf({ received: { kind: 'branches', branches: [good, bad] } })
+    expect(context.branches).toEqual([good, bad])
+    expect(context.aggregationResults).toEqual({
+      't-1': { status: 'success', data: { n: 1 }, error: null },
+      't-2': { status: 'failure', data: null, error },
+    })
+  })
+
+  it('cannot be put in its place by a worker or a client (D-82)', () => {
+    const data = { approval: 'x', child: 'x', event: 'x', branches: 'x', aggregationResults: 'x' }
+    const context = contextOf({ initialData: data, stateHistory: data })
+    expect(context).toMatchObject({
+      approval: undefined,
+      child: undefined,
+      event: undefined,
+      branches: [],
+      aggregationResults: {},
+    })
+  })
+
+  it('cannot be changed by a handler, at any depth', () => {
+    const contexts = [
+      contextOf({ received: { kind: 'approval', approval } }).approval?.data,
+      contextOf({ received: { kind: 'child', child } }).child?.result,
+      contextOf({ received: { kind: 'event', event } }).event?.data,
+    ]
+    for (const data of contexts) {
+      expect(() => Object.assign(data as object, { more: 1 })).toThrow(TypeError)
+    }
+    expect(approval.data).toEqual({ limit: 3 })
   })
 })
 

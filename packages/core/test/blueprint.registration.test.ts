@@ -1,7 +1,9 @@
+import { Script } from 'node:vm'
 import { describe, expect, it } from 'vitest'
 import { z } from 'zod'
 import { Blueprint } from '../src/blueprint/blueprint.ts'
 import { resolveState } from '../src/blueprint/definition.ts'
+import type { Handler } from '../src/blueprint/handler-context.ts'
 import { endOutcome } from '../src/blueprint/outcome.ts'
 import { BlueprintRegistry } from '../src/blueprint/registry.ts'
 import { OrchestratorEngine } from '../src/index.ts'
@@ -10,6 +12,10 @@ const INVALID = { code: 'BLUEPRINT_INVALID' }
 
 function invalid(message: string): unknown {
   return expect.objectContaining({ ...INVALID, message: expect.stringContaining(message) })
+}
+
+const goOn: Handler = ({ actions }) => {
+  actions.goTo('done')
 }
 
 /** A blueprint that has nothing wrong. */
@@ -57,6 +63,12 @@ describe('a blueprint cannot be registered', () => {
     expect(() => blueprint.define()).toThrow(invalid("state 'extra' leads to 'nowhere'"))
   })
 
+  it.each([0, -1, NaN, Infinity])('with a timeout of %j', (timeout) => {
+    expect(() => new Blueprint('b', { timeout })).toThrow(
+      invalid(`its timeout must be more than 0 seconds, got ${String(timeout)}`),
+    )
+  })
+
   it.each(['', 'two words', 'ä', 'a/b', 'x'.repeat(129)])('under the name %j', (name) => {
     expect(() => new Blueprint(name)).toThrow(invalid('its name'))
   })
@@ -80,15 +92,232 @@ describe('a state cannot be added', () => {
     )
   })
 
-  it('without a name', () => {
-    expect(() => sound().state('', { end: true })).toThrow(invalid('empty name'))
+  it('under the name of one that has conditions and a handler', () => {
+    const blueprint = sound().state('decide', goOn).when('context.area.x == 1', goOn)
+    expect(() => blueprint.state('decide', goOn)).toThrow(invalid("'decide' is declared twice"))
   })
 
-  it('after registration', () => {
+  it('without a name', () => {
+    expect(() => sound().state('', { end: true })).toThrow(invalid('empty name'))
+    expect(() => sound().aggregator('', goOn)).toThrow(invalid('empty name'))
+  })
+
+  it('after registration, nor anything else', () => {
     const blueprint = sound()
     new OrchestratorEngine().register(blueprint)
-    expect(() => blueprint.state('late', { end: true })).toThrow(
-      invalid("state 'late' was added after the blueprint was registered"),
+    const late = (what: string): unknown =>
+      invalid(`${what} was added after the blueprint was registered`)
+    expect(() => blueprint.state('late', { end: true })).toThrow(late("state 'late'"))
+    expect(() => blueprint.aggregator('late', goOn)).toThrow(late("state 'late'"))
+    expect(() => blueprint.when(() => true, goOn)).toThrow(late('a condition'))
+    expect(() => blueprint.event('late', z.object({}))).toThrow(late("event 'late'"))
+  })
+})
+
+describe('a condition', () => {
+  const one: Handler = ({ actions }) => {
+    actions.goTo('one')
+  }
+  const two: Handler = ({ actions }) => {
+    actions.goTo('two')
+  }
+
+  it('cannot come before any state', () => {
+    expect(() => new Blueprint('b').when(() => true, goOn)).toThrow(
+      invalid('a condition comes before any state; call state(name) first'),
+    )
+  })
+
+  it('belongs to the latest state, before its own handler or after it', () => {
+    const before = sound().state('decide').when('context.area.x == 1', one).state('decide', two)
+    const after = sound().state('decide', two).when('context.area.x == 1', one)
+    for (const blueprint of [before, after]) {
+      const states = blueprint.state('one', { end: true }).state('two', { end: true }).define()
+      const decide = states.states.get('decide')
+      expect(decide?.handler?.run).toBe(two)
+      expect(decide?.conditional).toMatchObject([{ condition: 'context.area.x == 1', run: one }])
+    }
+    expect(before.define().ref.hash).toBe(after.define().ref.hash)
+  })
+
+  it('stays in the order of declaration, also around the handler', () => {
+    const blueprint = sound()
+      .state('decide')
+      .when('context.area.x == 1', one)
+      .state('decide', goOn)
+      .when(() => false, two)
+      .when('context.area.x == 3', one)
+      .state('one', { end: true })
+      .state('two', { end: true })
+    const conditions = blueprint.define().states.get('decide')?.conditional
+    expect(conditions?.map(({ condition }) => condition)).toEqual([
+      'context.area.x == 1',
+      null,
+      'context.area.x == 3',
+    ])
+  })
+
+  it('is enough for a state, without a handler of its own', () => {
+    const blueprint = new Blueprint('b')
+      .state('decide', { start: true })
+      .when(() => true, one)
+      .state('one', { end: true })
+    expect(blueprint.check()).toEqual([])
+  })
+
+  it('leads to states that must exist', () => {
+    const blueprint = sound()
+      .state('decide', goOn)
+      .when(() => true, two)
+    expect(() => blueprint.define()).toThrow(invalid("state 'decide' leads to 'two'"))
+  })
+
+  it('is compiled where it is declared, and says what is wrong with it', () => {
+    expect(() => sound().when("context.initial_data.type = 'urgent'", goOn)).toThrow(
+      expect.objectContaining({
+        code: 'CONDITION_INVALID',
+        message: expect.stringContaining("`context.initial_data.type = 'urgent'`"),
+      }),
+    )
+  })
+
+  it('counts in the fingerprint: another condition is another definition', () => {
+    const hash = (condition: string): string => sound().when(condition, goOn).define().ref.hash
+    expect(hash('context.area.x == 1')).toBe(hash('context.area.x == 1'))
+    expect(hash('context.area.x == 2')).not.toBe(hash('context.area.x == 1'))
+  })
+})
+
+describe('an aggregator', () => {
+  it('is a state of its own', () => {
+    const definition = sound().aggregator('collect', goOn).define()
+    expect(definition.states.get('collect')).toMatchObject({
+      handler: null,
+      aggregator: { run: goOn },
+      end: null,
+    })
+  })
+
+  it('may end the job, and may stand beside a state, declared in either order', () => {
+    const handler = goOn
+    const aggregator: Handler = () => ({ sum: 1 })
+    const first = sound().aggregator('collect', aggregator).state('collect', { end: true }, handler)
+    const last = sound().state('collect', { end: true }, handler).aggregator('collect', aggregator)
+    for (const blueprint of [first, last]) {
+      expect(blueprint.define().states.get('collect')).toMatchObject({
+        end: 'finished',
+        handler: { run: handler },
+        aggregator: { run: aggregator },
+      })
+    }
+    expect(first.define().ref.hash).toBe(last.define().ref.hash)
+    const own = sound().aggregator('collect', { end: 'failed' }, aggregator).define()
+    expect(own.states.get('collect')).toMatchObject({ end: 'failed', handler: null })
+  })
+
+  it('cannot be declared twice', () => {
+    const blueprint = sound().aggregator('collect', goOn)
+    expect(() => blueprint.aggregator('collect', goOn)).toThrow(
+      invalid("aggregator 'collect' is declared twice"),
+    )
+  })
+
+  it('cannot be without a handler', () => {
+    const careless = sound().aggregator.bind(sound()) as (name: string, options: object) => unknown
+    expect(() => careless('collect', {})).toThrow(invalid("aggregator 'collect' has no handler"))
+  })
+
+  it('leads to states that must exist', () => {
+    const blueprint = sound().aggregator('collect', ({ actions }) => {
+      actions.goTo('nowhere')
+    })
+    expect(() => blueprint.define()).toThrow(invalid("state 'collect' leads to 'nowhere'"))
+  })
+})
+
+describe('the schema of an event', () => {
+  const schema = z.object({ sum: z.number() })
+
+  it('is given with the blueprint or after it', () => {
+    const blueprint = sound('b', { events: { paid: schema } }).event('refunded', schema)
+    expect([...blueprint.define().events]).toEqual([
+      ['paid', schema],
+      ['refunded', schema],
+    ])
+  })
+
+  it('cannot be given twice', () => {
+    const blueprint = sound('b', { events: { paid: schema } })
+    expect(() => blueprint.event('paid', schema)).toThrow(invalid("event 'paid' is declared twice"))
+  })
+
+  it('does not get into the options that it was given with', () => {
+    const events = { paid: schema }
+    sound('b', { events }).event('refunded', schema)
+    expect(Object.keys(events)).toEqual(['paid'])
+  })
+})
+
+// D-36: a missing child was found when the parent ran into it.
+describe('a child blueprint', () => {
+  const parent = (name: string): Blueprint =>
+    new Blueprint('parent').state('start', { start: true }, runs(name)).state('done', { end: true })
+
+  /** A handler whose source has the name in it, as an author would have written it. */
+  function runs(name: string): Handler {
+    const source = `({ actions }) => {
+      actions.runBlueprint({ name: '${name}', transitions: { success: 'done' } })
+    }`
+    return new Script(`(${source})`).runInThisContext() as Handler
+  }
+
+  function engineOf(...blueprints: readonly Blueprint[]): OrchestratorEngine {
+    const engine = new OrchestratorEngine({ config: { port: 0 } })
+    for (const blueprint of blueprints) engine.register(blueprint)
+    return engine
+  }
+
+  it('named in a handler must be there when the engine starts (D-36)', async () => {
+    await expect(engineOf(parent('invoice')).start()).rejects.toThrow(
+      invalid(
+        "There is no such blueprint: state 'start' of blueprint 'parent' runs 'invoice'. Register it",
+      ),
+    )
+  })
+
+  it('may be registered after its parent, in any version, and may be the parent itself', async () => {
+    const registry = new BlueprintRegistry()
+    const complete = (): void => {
+      registry.assertComplete()
+    }
+    registry.add(parent('invoice').define())
+    expect(complete).toThrow(invalid("runs 'invoice'"))
+    registry.add(sound('invoice', { version: 'v3' }).define())
+    expect(complete).not.toThrow()
+    const itself = new BlueprintRegistry()
+    itself.add(parent('parent').define())
+    expect(() => {
+      itself.assertComplete()
+    }).not.toThrow()
+  })
+
+  it('is looked for behind conditions and aggregators too, and all that miss are named', () => {
+    const registry = new BlueprintRegistry()
+    const blueprint = sound('parent')
+      .when(() => true, runs('one'))
+      .aggregator('all', runs('two'))
+    registry.add(blueprint.define())
+    expect(() => {
+      registry.assertComplete()
+    }).toThrow(
+      expect.objectContaining({
+        details: {
+          problems: [
+            "state 'done' of blueprint 'parent' runs 'one'",
+            "state 'all' of blueprint 'parent' runs 'two'",
+          ],
+        },
+      }),
     )
   })
 })
@@ -214,10 +443,20 @@ describe('a definition', () => {
     )
   })
 
-  it('keeps the input schema', () => {
+  it('keeps its schemas, and its timeout in milliseconds', () => {
     const input = z.object({ n: z.number() })
-    const blueprint = new Blueprint('b', { input }).state('s', { start: true, end: true })
-    expect(blueprint.define().input).toBe(input)
+    const output = z.object({ sum: z.number() })
+    const blueprint = new Blueprint('b', { input, output, timeout: 1.5 })
+    const definition = blueprint.state('s', { start: true, end: true }).define()
+    expect(definition).toMatchObject({ timeoutMs: 1_500 })
+    expect([definition.input, definition.output]).toEqual([input, output])
+    expect(sound('b', { timeout: 0.0015 }).define().timeoutMs).toBe(2)
+    expect(sound().define()).toMatchObject({ input: null, output: null, timeoutMs: null })
+  })
+
+  it('does not end a job on entry when its result has yet to be checked', () => {
+    const definition = sound('b', { output: z.object({}) }).define()
+    expect(resolveState(definition, 'done')).toEqual({ state: 'done' })
   })
 })
 

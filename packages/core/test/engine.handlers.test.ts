@@ -34,8 +34,9 @@ describe('a handler that throws', () => {
       status: 'quarantined',
       error: { message: 'no luck' },
     })
-    expect(await engine.listQuarantined('client-1', 10)).toMatchObject([{ id: jobId }])
-    expect(await engine.listQuarantined('client-2', 10)).toEqual([])
+    expect(await engine.listQuarantined(10, 'client-1')).toMatchObject([{ id: jobId }])
+    expect(await engine.listQuarantined(10, 'client-2')).toEqual([])
+    expect(await engine.listQuarantined(10)).toMatchObject([{ id: jobId }])
   })
 
   it('does not harm its job when a later try succeeds', async () => {

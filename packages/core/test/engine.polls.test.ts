@@ -118,7 +118,7 @@ describe('a waiting poll', () => {
     expect(await first).toEqual([])
     expect(await isOver(second)).toBe(true)
     expect(await second).toMatchObject([{ task: { jobId } }])
-    expect(await world.job(jobId)).toMatchObject({ retryCount: 0, lastWorkerId: 'next' })
+    expect(await world.job(jobId)).toMatchObject({ wait: { retries: 0 }, lastWorkerId: 'next' })
   })
 
   it('of a worker that is gone is refused, and its task goes to the next at once', async () => {

@@ -23,7 +23,10 @@ describe('a task', () => {
     const engine = world.engine(oneTask())
     const jobId = await create(engine, oneTask())
     await world.clock.advance(3_600_000)
-    expect(await world.job(jobId)).toMatchObject({ status: 'waiting_for_worker', retryCount: 0 })
+    expect(await world.job(jobId)).toMatchObject({
+      status: 'waiting_for_worker',
+      wait: { retries: 0, attempt: 1 },
+    })
     const worker = await Hand.hire(engine)
     expect((await worker.take()).jobId).toBe(jobId)
   })
@@ -148,7 +151,11 @@ describe('a task', () => {
       ...TRANSIENT,
       error: { ...TRANSIENT.error, details },
     })
-    expect(await world.job(jobId)).toMatchObject({ retryCount: 0, status: 'waiting_for_worker' })
+    expect(await world.job(jobId)).toMatchObject({
+      status: 'waiting_for_worker',
+      wait: { retries: 0, attempt: 2 },
+    })
+    await world.clock.advance(1_000)
     expect(await worker.take()).toMatchObject({ attempt: 2 })
   })
 })
@@ -158,19 +165,22 @@ describe('a failing task', () => {
   it('is tried four times with growing pauses, then its job is quarantined (D-28)', async () => {
     const world = new World()
     const engine = world.engine(oneTask())
-    const worker = await Hand.hire(engine)
+    const one = await Hand.hire(engine, 'one')
+    const other = await Hand.hire(engine, 'other')
     const jobId = await create(engine, oneTask())
+    let [worker, next] = [one, other]
     for (const pauseMs of [1_000, 2_000, 4_000]) {
       await worker.report(await worker.take(), TRANSIENT)
       await world.clock.advance(pauseMs - 1)
-      expect(await worker.poll()).toEqual([])
+      expect(await next.poll()).toEqual([])
       await world.clock.advance(1)
+      ;[worker, next] = [next, worker]
     }
+    expect(await world.job(jobId)).toMatchObject({ wait: { retries: 3, attempt: 4 } })
     await worker.report(await worker.take(), TRANSIENT)
     expect(await world.job(jobId)).toMatchObject({
       status: 'quarantined',
       state: 'start',
-      retryCount: 3,
       error: { code: 'TRANSIENT_ERROR', message: 'Task failed after 4 attempts: no luck' },
     })
   })
@@ -214,8 +224,12 @@ describe('a result', () => {
     const [first, second] = await Promise.all([worker.report(task), worker.report(task)])
     const version = (await world.job(jobId)).version
     const third = await worker.report(task)
-    const answers = [first, second, third].map((d) => d.kind !== 'ignored' && d.answer?.transition)
-    expect(answers).toEqual(['success_transition', 'success_transition', 'success_transition'])
+    const answer = { taskId: task.taskId, transition: 'success_transition' }
+    expect([first, second, third]).toMatchObject([
+      { kind: 'changed', answer },
+      { kind: 'repeated', answer },
+      { kind: 'repeated', answer },
+    ])
     expect((await world.job(jobId)).version).toBe(version)
   })
 
@@ -331,12 +345,12 @@ describe('timeouts', () => {
     await world.clock.advance(10_000)
     expect(await world.job(jobId)).toMatchObject({
       status: 'waiting_for_worker',
-      retryCount: 1,
+      wait: { retries: 1, attempt: 1, phase: { kind: 'backing_off' } },
       error: { code: 'TIMEOUT_ERROR', message: 'Worker w-1 gave no result within 10 s.' },
     })
     expect(await worker.beat({ current_tasks: [task.taskId] })).toEqual([task.taskId])
     await world.clock.advance(1_000)
-    expect(await worker.take()).toMatchObject({ attempt: 2 })
+    expect(await (await Hand.hire(engine, 'other')).take()).toMatchObject({ attempt: 2 })
   })
 
   it('the result deadline ends the job whatever the task is doing, retries included', async () => {
@@ -347,7 +361,7 @@ describe('timeouts', () => {
     const jobId = await create(engine, blueprint)
     await worker.report(await worker.take(), TRANSIENT)
     await world.clock.advance(1_000)
-    await worker.take()
+    await (await Hand.hire(engine, 'other')).take()
     await world.clock.advance(3_999)
     expect(await world.job(jobId)).toMatchObject({ status: 'waiting_for_worker' })
     await world.clock.advance(1)

@@ -186,7 +186,7 @@ export class Blueprint<Schema extends ZodType = never> {
       input: input ?? null,
       output: output ?? null,
       events: this.#events,
-      timeoutMs: timeout === undefined ? null : timeout * 1000,
+      timeoutMs: timeout === undefined ? null : Math.ceil(timeout * 1000),
       dataStores: Object.freeze(Object.fromEntries(stores)),
       states,
       ref: { name: this.name, version, hash: fingerprint(states.values()) },

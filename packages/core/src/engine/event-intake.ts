@@ -63,7 +63,7 @@ export class EventIntake {
   }
 
   /** Takes what a worker reports about its task; whatever comes of it is an answer, not an error. */
-  reportByWorker(event: WorkerEvent): Promise<Decision> {
+  async reportByWorker(event: WorkerEvent): Promise<Decision> {
     const { jobId, taskId, workerId, eventId, type, payload } = event
     assertSize(payload, { what: 'The payload of the event', max: this.#maxDataBytes })
     return this.#parts.writer.apply(jobId, async (job) => {

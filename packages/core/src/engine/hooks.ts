@@ -33,12 +33,12 @@ export async function callHooks(
   records: readonly HistoryRecord[],
 ): Promise<void> {
   for (const record of records) {
+    // Not within the `try`: when storage is away, the rows must come again.
+    const hasEnded = onJobFinished !== undefined && ENDED.test(record.type)
+    const job = hasEnded ? await storage.findJob(record.jobId) : undefined
     try {
-      if (onJobFinished !== undefined && ENDED.test(record.type)) {
-        const job = await storage.findJob(record.jobId)
-        // One that an operator has let go on meanwhile will end again.
-        if (job !== undefined && isTerminalJobStatus(job.status)) await onJobFinished(job)
-      }
+      // One that an operator has let go on meanwhile will end again.
+      if (job !== undefined && isTerminalJobStatus(job.status)) await onJobFinished?.(job)
       const notice = onWorkerEvent && noticeOf(record)
       if (notice !== undefined) await onWorkerEvent?.(notice)
     } catch (error) {

@@ -2,6 +2,11 @@
 export class Lanes {
   readonly #tails = new Map<string, Promise<unknown>>()
 
+  /** Lanes with work in them. */
+  get size(): number {
+    return this.#tails.size
+  }
+
   /** Runs `work` when everything before it in its lane has ended, well or not. */
   async run<T>(key: string, work: () => Promise<T>): Promise<T> {
     const before = this.#tails.get(key)

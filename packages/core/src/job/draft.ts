@@ -27,14 +27,14 @@ export function draftOf(job: Job, at: EpochMs): Draft {
 
 type RecordDetails = Omit<
   HistoryRecord,
-  'eventId' | 'jobId' | 'ownerId' | 'blueprint' | 'at' | 'type' | 'status' | 'state'
+  'eventId' | 'jobId' | 'ownerId' | 'blueprint' | 'version' | 'at' | 'type' | 'status' | 'state'
 >
 
 /** Adds a history row about the document as it stands in the draft. */
 export function record(draft: Draft, type: RecordType, details: RecordDetails = {}): void {
   const { job, at, effects } = draft
-  const { status, state } = job
-  const about = { jobId: job.id, ownerId: job.owner.clientId, blueprint: job.blueprint.name }
+  const { id: jobId, status, state, version } = job
+  const about = { jobId, ownerId: job.owner.clientId, blueprint: job.blueprint.name, version }
   effects.push({
     kind: 'record',
     record: { eventId: nextId(draft), ...about, at, type, status, state, ...details },

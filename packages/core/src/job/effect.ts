@@ -28,6 +28,8 @@ export interface HistoryRecord {
   readonly ownerId: string
   /** Name of the job's blueprint. */
   readonly blueprint: string
+  /** The version of the job's document that the change made: rows of one job stand in this order. */
+  readonly version: number
   readonly at: EpochMs
   readonly type: RecordType
   readonly status: string

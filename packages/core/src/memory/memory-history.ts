@@ -63,6 +63,6 @@ function insert({ rows, eventIds }: JobRows, record: HistoryRecord): void {
   eventIds.add(record.eventId)
   // Rows come nearly in order; one that was delivered late still finds its place.
   let place = rows.length
-  while (place > 0 && (rows[place - 1]?.at ?? 0) > record.at) place -= 1
+  while (place > 0 && (rows[place - 1]?.version ?? 0) > record.version) place -= 1
   rows.splice(place, 0, record)
 }

@@ -108,6 +108,7 @@ export function aRecord(fields: Partial<HistoryRecord> = {}): HistoryRecord {
     jobId,
     ownerId: 'client-1',
     blueprint: 'order',
+    version: 1,
     at: T0,
     type: 'job_created',
     status: 'pending',

@@ -40,14 +40,21 @@ export const historyContract: readonly ContractCase<History>[] = [
     assert.deepEqual(await history.ofJob('job-1'), [])
   }),
   historyCase('rows are read oldest first, also when one was delivered late', async (history) => {
-    await history.append([aRecord({ eventId: 'c', at: T0 + 3 })])
+    await history.append([aRecord({ eventId: 'c', version: 10 })])
     await history.append([
-      aRecord({ eventId: 'a', at: T0 + 1 }),
-      aRecord({ eventId: 'b', at: T0 + 2 }),
+      aRecord({ eventId: 'a', version: 1 }),
+      aRecord({ eventId: 'b', version: 2 }),
     ])
     assert.deepEqual(await eventIds(history), ['a', 'b', 'c'])
   }),
-  historyCase('rows of the same moment keep the order of their delivery', async (history) => {
+  historyCase('rows stand in the order of their changes, whatever clocks said', async (history) => {
+    await history.append([
+      aRecord({ eventId: 'a', version: 1, at: T0 + 9 }),
+      aRecord({ eventId: 'b', version: 2, at: T0 }),
+    ])
+    assert.deepEqual(await eventIds(history), ['a', 'b'])
+  }),
+  historyCase('rows of the same change keep the order of their delivery', async (history) => {
     await history.append(['x', 'b', 'y', 'a'].map((eventId) => aRecord({ eventId })))
     assert.deepEqual(await eventIds(history), ['x', 'b', 'y', 'a'])
   }),

@@ -24,6 +24,8 @@ export interface WorldOptions {
   readonly storage?: Storage
   readonly history?: History
   readonly hooks?: Hooks
+  /** What happens to a webhook call before it counts. Default: it is accepted. */
+  readonly onNotify?: (notification: Notification) => Promise<void>
 }
 
 export const OWNER: JobOwner = { clientId: 'client-1', plan: null, params: {} }
@@ -57,11 +59,14 @@ export class World {
   /** Webhook calls so far. */
   readonly notifications: Notification[] = []
   readonly #hooks: Hooks
+  readonly #onNotify: (notification: Notification) => Promise<void>
   readonly #engines: Engine[] = []
   #ids = 0
 
-  constructor({ settings = {}, storage, history, hooks = {} }: WorldOptions = {}) {
+  constructor(options: WorldOptions = {}) {
+    const { settings = {}, storage, history, hooks = {} } = options
     this.#hooks = hooks
+    this.#onNotify = options.onNotify ?? (() => Promise.resolve())
     this.settings = { ...SETTINGS, ...settings }
     this.storage = storage ?? new MemoryStorage()
     this.history = history ?? new MemoryHistory()
@@ -90,9 +95,9 @@ export class World {
       log: silentLog,
       instanceId: `engine-${String(this.#engines.length + 1)}`,
       notifier: () => ({
-        notify: (notification) => {
+        notify: async (notification) => {
+          await this.#onNotify(notification)
           this.notifications.push(notification)
-          return Promise.resolve()
         },
         stop: () => Promise.resolve(),
       }),
@@ -112,6 +117,12 @@ export class World {
   /** The types of a job's history rows, oldest first. */
   async records(jobId: string): Promise<string[]> {
     return (await this.history.ofJob(jobId)).map(({ type }) => type)
+  }
+
+  /** The webhook calls about a job: which event, with which status. */
+  calls(jobId: string): [event: string, status: string][] {
+    const about = this.notifications.filter((each) => each.jobId === jobId)
+    return about.map(({ event, status }) => [event, status])
   }
 
   #jobId(): string {
