@@ -135,6 +135,29 @@ describe('a state with conditions', () => {
     }
   })
 
+  // A promise counts as true: the first asynchronous condition would always be the one.
+  it('is refused when its predicate answers with a promise, and says so', async () => {
+    const world = new World()
+    const later = (async () => Promise.resolve(false)) as unknown as () => boolean
+    const blueprint = new Blueprint('b')
+      .state('start', { start: true })
+      .when(later, ({ actions }) => {
+        actions.goTo('done')
+      })
+      .state('done', { end: true })
+    const engine = world.engine(blueprint)
+    const jobId = await create(engine, blueprint)
+    await world.clock.advance(60_000)
+    expect(await world.job(jobId)).toMatchObject({
+      status: 'quarantined',
+      state: 'start',
+      error: {
+        code: 'CONDITION_INVALID',
+        message: expect.stringContaining('must answer true or false at once') as string,
+      },
+    })
+  })
+
   it('is tried again like any handler when its predicate throws', async () => {
     const world = new World()
     let tries = 0

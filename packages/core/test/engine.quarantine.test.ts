@@ -2,6 +2,7 @@ import { describe, expect, it } from 'vitest'
 import { z, type ZodType } from 'zod'
 import { Blueprint } from '../src/blueprint/blueprint.ts'
 import type { Engine } from '../src/engine/engine.ts'
+import { settled } from '../src/testing/simulated-clock.ts'
 import { create, Hand, oneTask, OWNER, SETTINGS, World } from './support/engine-world.ts'
 
 const PERMANENT = { status: 'failure', error: { code: 'PERMANENT_ERROR', message: 'no luck' } }
@@ -195,6 +196,19 @@ describe('a retry out of quarantine', () => {
     expect(await world.job(jobId)).toEqual(before)
     await engine.desk.retry(jobId, { width: 3 })
     expect(await world.job(jobId)).toMatchObject({ initialData: { width: 3 } })
+  })
+
+  it('takes data that its schema has turned into something else', async () => {
+    const input = z.object({ width: z.string().transform(Number) })
+    const blueprint = sizedBy(new Blueprint('order', { input }))
+    const { world, engine, worker, jobId } = await scene(
+      { initialData: { width: '10' } },
+      blueprint,
+    )
+    await engine.desk.retry(jobId, { width: 20 })
+    await settled()
+    expect((await worker.take()).params).toEqual({ width: 20 })
+    expect(await world.job(jobId)).toMatchObject({ initialData: { width: 20 } })
   })
 
   it('is refused with data that are too large', async () => {

@@ -1,6 +1,7 @@
 /** Where people act on jobs: they approve, let quarantined jobs go on, or give them up. */
 import { NotFoundError, type JsonObject } from '@avtomatika/protocol'
 import type { BlueprintRegistry } from '../blueprint/registry.ts'
+import type { Job } from '../job/job.ts'
 import type { Approval } from '../job/wait.ts'
 import type { EngineParts } from './engine-parts.ts'
 import { checkedInput } from './job-creation.ts'
@@ -61,13 +62,21 @@ export class Desk {
     const { clock, writer } = this.#parts
     const decision = await writer.apply(jobId, async (job) => {
       if (job === undefined || !isOwn(job.owner.clientId, ownerId)) throw notFound()
-      const blueprint = this.#options.blueprints.find(job.blueprint)
-      if (data !== null && blueprint !== undefined) {
-        await checkedInput(blueprint, { ...job.initialData, ...data })
-      }
+      if (data !== null) await this.#checkPatch(job, data)
       return { kind: 'retry_requested', at: clock.now(), data }
     })
     accepted(decision)
+  }
+
+  /**
+   * A job holds what its schema made of the input. Where the schema does not take that again (it
+   * turns texts into numbers), a patch cannot be checked by it either.
+   */
+  async #checkPatch({ blueprint: ref, initialData }: Job, data: JsonObject): Promise<void> {
+    const blueprint = this.#options.blueprints.find(ref)
+    const takesItsOwn = await blueprint?.input?.safeParseAsync(initialData)
+    if (blueprint === undefined || takesItsOwn?.success !== true) return
+    await checkedInput(blueprint, { ...initialData, ...data })
   }
 
   /**

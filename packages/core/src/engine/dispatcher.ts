@@ -40,6 +40,7 @@ export class Dispatcher {
   readonly #leaseMs: number
   readonly #waiters = new TaskWaiters()
   readonly #classes = new Map<string, TaskDemand>()
+  readonly #timers = new Set<() => void>()
   #closed = false
 
   constructor(parts: EngineParts, leaseMs: number) {
@@ -58,6 +59,8 @@ export class Dispatcher {
   /** Sends all waiting polls home empty. */
   stop(): void {
     this.#closed = true
+    for (const cancel of this.#timers) cancel()
+    this.#timers.clear()
     this.#waiters.wakeAll()
   }
 
@@ -69,9 +72,11 @@ export class Dispatcher {
     this.#waiters.call(demand)
     if (openToAllAt === undefined) return
     const { clock } = this.#parts
-    clock.after(openToAllAt - clock.now(), () => {
+    const cancel = clock.after(openToAllAt - clock.now(), () => {
+      this.#timers.delete(cancel)
       this.#waiters.call(demand)
     })
+    this.#timers.add(cancel)
   }
 
   /**

@@ -65,8 +65,8 @@ export class Outbox {
     const records = await storage.claimRecords(claim)
     if (records.length === 0) return 0
     await this.#history.append(records)
-    this.#metrics.observe(records)
     await callHooks(this.#parts, this.#hooks, records)
+    this.#metrics.observe(records)
     await storage.ackRecords(records.map(({ eventId }) => eventId))
     return records.length
   }

@@ -1,12 +1,13 @@
 /** Runs one handler and says what came of it. Whatever the handler does, this does not throw. */
 import { inspect } from 'node:util'
-import { AvtomatikaError } from '@avtomatika/protocol'
+import { AvtomatikaError, BlueprintError } from '@avtomatika/protocol'
 import { ActionCollector } from '../blueprint/action-collector.ts'
 import type { ActionTools } from '../blueprint/action-options.ts'
 import {
   handlersOf,
   resolveState,
   type BlueprintDefinition,
+  type ConditionalHandler,
   type StateDefinition,
 } from '../blueprint/definition.ts'
 import { handlerContext, type Handler, type HandlerContext } from '../blueprint/handler-context.ts'
@@ -57,8 +58,21 @@ function chooseHandler(
   if (aggregator !== null && (received?.kind === 'branches' || handlersOf(state).length === 1)) {
     return aggregator.run
   }
-  const chosen = conditional.find(({ test }) => test(context)) ?? handler
+  const chosen = conditional.find((each) => holds(each, context, state)) ?? handler
   return chosen?.run
+}
+
+/** A promise would always count as true, so it is refused. */
+function holds(
+  { test, condition }: ConditionalHandler,
+  context: HandlerContext,
+  { name }: StateDefinition,
+): boolean {
+  const answer: unknown = test(context)
+  if (typeof answer === 'boolean') return answer
+  const which = condition ?? 'a predicate'
+  const message = `A condition of state '${name}' (${which}) must answer true or false at once, got ${inspect(answer, { depth: 0 })}.`
+  throw new BlueprintError('CONDITION_INVALID', { message })
 }
 
 interface Finish {

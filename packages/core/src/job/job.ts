@@ -61,7 +61,7 @@ export interface Job {
   readonly recentStates: readonly string[]
   /** When the present state was entered. */
   readonly stateEnteredAt: EpochMs
-  /** Retries spent on the present step; a task counts its own. */
+  /** Retries spent on the present step; a task counts its own, and leaves its count when it ends the job. */
   readonly retryCount: number
   /** `null` exactly when the job has ended. */
   readonly wait: Wait | null

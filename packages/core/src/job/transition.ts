@@ -73,6 +73,8 @@ export function endJob(draft: Draft, ending: Ending): void {
   job.wait = null
   job.status = ending.status
   job.finishedAt = at
+  // What was tried stays to be seen.
+  if (wait?.for === 'task') job.retryCount = wait.retries
   job.error = ending.error ?? null
   job.result = ending.result === undefined ? job.lastData : ending.result
   record(draft, ENDING_RECORD[ending.status], {
