@@ -27,6 +27,7 @@ const CORE_LAYERS = {
 const PACKAGES = {
   protocol: [],
   core: ['protocol'],
+  'storage-redis': ['core', 'protocol'],
   client: ['protocol'],
   'worker-sdk': ['protocol'],
 }

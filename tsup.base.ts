@@ -10,7 +10,6 @@ export function libraryBuild(entry: Record<string, string>, extra: Options = {})
     sourcemap: true,
     splitting: true,
     clean: true,
-    loader: { '.lua': 'text' },
     ...extra,
   })
 }

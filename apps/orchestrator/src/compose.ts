@@ -1,5 +1,5 @@
 /** The one place where everything meets: settings and blueprints in, an engine out. */
-import { OrchestratorEngine } from '@avtomatika/core'
+import { OrchestratorEngine, type Storage } from '@avtomatika/core'
 import { AvtomatikaError, BlueprintError } from '@avtomatika/protocol'
 import type { Logger } from 'pino'
 import type { Environment } from './environment.ts'
@@ -13,13 +13,15 @@ export interface Parts {
   readonly environment: Environment
   readonly blueprints: readonly LoadedBlueprint[]
   readonly log: Logger
+  /** Default: in memory. */
+  readonly storage?: Storage | undefined
 }
 
 /**
  * Builds the engine; it does not run yet.
  * @throws BlueprintError `BLUEPRINT_INVALID` naming the module, the blueprint and what is wrong.
  */
-export function compose({ environment, blueprints, log }: Parts): OrchestratorEngine {
+export function compose({ environment, blueprints, log, storage }: Parts): OrchestratorEngine {
   const { clientToken, workerToken, host, port, apiPrefix } = environment
   const { maxRetries, maxTransitions, maxDepth, executorConcurrency } = environment
   const { maxStoredEvents, maxDataBytes, maxJobDataBytes } = environment
@@ -27,6 +29,7 @@ export function compose({ environment, blueprints, log }: Parts): OrchestratorEn
   const { approvalAuth, approvalSecret, webhookPrivateHosts } = environment
   const engine = new OrchestratorEngine({
     logger: log,
+    ...(storage && { storage }),
     config: {
       host,
       port,

@@ -25,6 +25,10 @@ export interface Environment {
   readonly approvalAuth: 'owner' | 'open'
   /** `undefined`: made up anew at each start. */
   readonly approvalSecret: string | undefined
+  /** Where jobs are kept; `undefined`: in memory. May hold a password. */
+  readonly redisUrl: string | undefined
+  /** Before all keys in Redis. */
+  readonly redisKeyPrefix: string
   readonly webhookPrivateHosts: boolean
 }
 
@@ -100,6 +104,8 @@ export function readEnvironment(variables: Variables): Environment {
     }),
     approvalAuth: read.choice('APPROVAL_AUTH', APPROVAL_AUTHS, 'owner'),
     approvalSecret: read.secret('APPROVAL_SECRET', 'It signs the links for approvals'),
+    redisUrl: read.redisUrl('REDIS_URL'),
+    redisKeyPrefix: read.text('REDIS_KEY_PREFIX', 'avt'),
     webhookPrivateHosts: read.choice('WEBHOOK_PRIVATE_HOSTS', SWITCHES, false),
   }
   read.finish()
@@ -176,6 +182,14 @@ class Reader {
     return this.#wrong(`${name} is too short. ${advice}. ${use}.`, value)
   }
 
+  /** Its value is never repeated: it may hold a password. */
+  redisUrl(name: string): string | undefined {
+    const value = this.#find(name)
+    const isUrl = value !== undefined && /^rediss?:$/.test(protocolOf(value))
+    if (value === undefined || isUrl) return value
+    return this.#wrong(`${name} must be a URL such as redis://localhost:6379/0.`, value)
+  }
+
   choice<Value>(name: string, choices: Readonly<Record<string, Value>>, fallback: Value): Value {
     const value = this.#find(name)
     if (value === undefined) return fallback
@@ -216,4 +230,8 @@ class Reader {
     this.#problems.push(problem)
     return standIn
   }
+}
+
+function protocolOf(url: string): string {
+  return URL.canParse(url) ? new URL(url).protocol : ''
 }

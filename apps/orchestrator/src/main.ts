@@ -3,7 +3,8 @@
  * The orchestrator as a program. Exit codes: 0 after a clean stop, 1 when it could not start or not
  * stop in time, 128 + n when a second signal cut the stop short.
  */
-import type { OrchestratorEngine } from '@avtomatika/core'
+import type { OrchestratorEngine, Storage } from '@avtomatika/core'
+import { RedisStorage } from '@avtomatika/storage-redis'
 import type { Logger } from 'pino'
 import { announce } from './announce.ts'
 import { compose } from './compose.ts'
@@ -19,13 +20,14 @@ const STOP_LIMIT_MS = 9_500
 interface Running {
   readonly engine: OrchestratorEngine
   readonly log: Logger
+  readonly storage: Storage | undefined
 }
 
 async function main(): Promise<number> {
   const signalled = stopSignal()
   const running = await start()
   if (running === undefined) return 1
-  const { engine, log } = running
+  const { engine, log, storage } = running
   const signal = await signalled
   log.info({ signal }, 'Stopping: open requests are answered first. Signal again to end at once')
   const limit = setTimeout(() => {
@@ -33,6 +35,7 @@ async function main(): Promise<number> {
     process.exit(1)
   }, STOP_LIMIT_MS)
   await engine.stop()
+  await storage?.close()
   clearTimeout(limit)
   log.info('Stopped')
   return 0
@@ -41,18 +44,30 @@ async function main(): Promise<number> {
 async function start(): Promise<Running | undefined> {
   let environment: Environment | undefined
   let engine: OrchestratorEngine | undefined
+  let storage: Storage | undefined
   try {
     environment = readEnvironment(process.env)
     const log = createLog(environment)
     const blueprints = await loadBlueprints(environment.blueprintsDir)
-    engine = compose({ environment, blueprints, log })
+    storage = await openStorage(environment, log)
+    engine = compose({ environment, blueprints, log, storage })
     announce(log, { address: await engine.start(), environment, blueprints })
-    return { engine, log }
+    return { engine, log, storage }
   } catch (error) {
     process.stderr.write(startProblem(error, environment))
     await engine?.stop()
+    await storage?.close()
     return undefined
   }
+}
+
+/** @throws UnavailableError `STORAGE_UNAVAILABLE` when there is no Redis at `REDIS_URL`. */
+async function openStorage(
+  { redisUrl, redisKeyPrefix }: Environment,
+  log: Logger,
+): Promise<Storage | undefined> {
+  if (redisUrl === undefined) return undefined
+  return RedisStorage.open({ url: redisUrl, prefix: redisKeyPrefix, log })
 }
 
 // Blueprint modules may hold connections of their own; what they left open must not keep us here.

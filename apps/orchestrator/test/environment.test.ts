@@ -31,6 +31,8 @@ describe('readEnvironment', () => {
       workerHealthIntervalMs: 60_000,
       approvalAuth: 'owner',
       approvalSecret: undefined,
+      redisUrl: undefined,
+      redisKeyPrefix: 'avt',
       webhookPrivateHosts: false,
     })
   })
@@ -44,6 +46,8 @@ describe('readEnvironment', () => {
       MAX_DATA_BYTES: '2048',
       MAX_JOB_DATA_BYTES: '1073741824',
       WEBHOOK_PRIVATE_HOSTS: 'TRUE',
+      REDIS_URL: 'rediss://user:pass@host:6380/1',
+      REDIS_KEY_PREFIX: 'mine',
     }
     expect(readEnvironment({ ...REQUIRED, ...set })).toMatchObject({
       approvalAuth: 'open',
@@ -52,6 +56,8 @@ describe('readEnvironment', () => {
       maxStoredEvents: 5,
       maxDataBytes: 2048,
       maxJobDataBytes: 1_073_741_824,
+      redisUrl: 'rediss://user:pass@host:6380/1',
+      redisKeyPrefix: 'mine',
       webhookPrivateHosts: true,
     })
   })
@@ -93,6 +99,7 @@ describe('readEnvironment', () => {
     ['MAX_DATA_BYTES', '0', 'MAX_DATA_BYTES must be'],
     ['MAX_JOB_DATA_BYTES', '1073741825', 'MAX_JOB_DATA_BYTES must be'],
     ['APPROVAL_AUTH', 'nobody', 'APPROVAL_AUTH must be one of owner, open'],
+    ['REDIS_URL', 'http://:secret@host', 'REDIS_URL must be a URL such as redis://'],
     ['WEBHOOK_PRIVATE_HOSTS', 'yes', 'WEBHOOK_PRIVATE_HOSTS must be one of true, false'],
   ])('refuses %s=%s', (name, value, message) => {
     expect(() => readEnvironment({ ...REQUIRED, [name]: value })).toThrow(message)

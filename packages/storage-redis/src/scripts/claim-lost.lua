@@ -1,0 +1,3 @@
+-- Claims tasks whose lease has run out. ARGV: now, end of the lease, limit. Reply: {task, job, ...}.
+t_lose(ARGV[1])
+return q_claim(P .. 'lost', { now = ARGV[1], expires = ARGV[2], limit = tonumber(ARGV[3]), holder = '' })

@@ -1,0 +1,65 @@
+-- Makes a batch of changes true, each as a whole or not at all (S1, S2).
+-- KEYS[1] prefix with its hash tag. ARGV[1] plan as JSON, ARGV[2] channel for hints, from 3 on blobs
+-- that the plan points at. Documents are opaque.
+-- Reply: per entry {'ok'}, {'stale'} or {'same', jobId, fingerprint}.
+local replies = {}
+
+local function blob(index) return ARGV[3 + index] end
+
+local apply = {
+  run = function(_, id, job) q_push(P .. 'steps', id, job) end,
+  unrun = function(_, id) q_remove(P .. 'steps', id) end,
+  offer = function(op, id, job)
+    t_offer({ id = id, job = job, payload = blob(op.b), class = op.c, demand = op.d, score = op.s,
+      avoid = op.a, till = op.u })
+  end,
+  withdraw = function(_, id) t_drop(id) end,
+  set = function(op, id) q_put(P .. 'deadlines', id, op.at, op.at) end,
+  clear = function(_, id) q_remove(P .. 'deadlines', id) end,
+  send = function(op, id) q_push(P .. 'messages', id, blob(op.b)) end,
+  record = function(op, id) q_push(P .. 'records', id, blob(op.b)) end,
+}
+
+local function put_job(entry)
+  local key = P .. 'job:' .. entry.id
+  local owner = redis.call('HGET', key, 'q')
+  if owner then
+    redis.call('ZREM', P .. 'quarantined', entry.id)
+    redis.call('ZREM', P .. 'quarantined:' .. owner, entry.id)
+    redis.call('HDEL', key, 'q')
+  end
+  redis.call('HSET', key, 'v', entry.version, 'd', blob(entry.b))
+  if entry.quarantine then
+    redis.call('HSET', key, 'q', entry.quarantine.owner)
+    redis.call('ZADD', P .. 'quarantined', entry.quarantine.at, entry.id)
+    redis.call('ZADD', P .. 'quarantined:' .. entry.quarantine.owner, entry.quarantine.at, entry.id)
+  end
+  if entry.ttl then redis.call('PEXPIRE', key, entry.ttl) else redis.call('PERSIST', key) end
+end
+
+-- The job that a live key of the same name created, if any.
+local function known(idem)
+  local f = redis.call('HMGET', P .. 'idem:' .. idem.key, 'job', 'fp', 'exp')
+  if f[1] and tonumber(f[3]) > tonumber(idem.now) then return { 'same', f[1], f[2] } end
+end
+
+for _, entry in ipairs(cjson.decode(ARGV[1])) do
+  local same = entry.idem and known(entry.idem)
+  if same then
+    replies[#replies + 1] = same
+  elseif (redis.call('HGET', P .. 'job:' .. entry.id, 'v') or '0') ~= entry.expected then
+    replies[#replies + 1] = { 'stale' }
+  else
+    put_job(entry)
+    for _, op in ipairs(entry.ops) do apply[op.k](op, op.id, entry.id) end
+    local idem = entry.idem
+    if idem then
+      local key = P .. 'idem:' .. idem.key
+      redis.call('HSET', key, 'job', entry.id, 'fp', idem.fp, 'exp', idem.exp)
+      redis.call('PEXPIRE', key, idem.ttl)
+    end
+    redis.call('PUBLISH', ARGV[2], entry.hints)
+    replies[#replies + 1] = { 'ok' }
+  end
+end
+return replies
