@@ -11,8 +11,12 @@ export interface EchoFigures {
   readonly p99: number
 }
 
-export async function echoScenario(settings: BenchSettings): Promise<EchoFigures> {
-  const orchestrator = await startChild('./orchestrator-process.ts')
+export async function echoScenario(
+  settings: BenchSettings,
+  redisUrl?: string,
+): Promise<EchoFigures> {
+  const storage = redisUrl === undefined ? [] : [redisUrl]
+  const orchestrator = await startChild('./orchestrator-process.ts', storage)
   const worker = await startChild('./worker-process.ts', [
     orchestrator.said,
     String(settings.workerSlots),

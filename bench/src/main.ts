@@ -2,10 +2,10 @@
 import { mkdir, writeFile } from 'node:fs/promises'
 import { availableParallelism, cpus } from 'node:os'
 import { advanceScenario } from './advance-scenario.ts'
-import { echoScenario } from './echo-scenario.ts'
+import { echoScenario, type EchoFigures } from './echo-scenario.ts'
 import { readSettings } from './settings.ts'
 
-const settings = readSettings(process.argv.slice(2))
+const { redisUrl, ...settings } = readSettings(process.argv.slice(2))
 const box = {
   node: process.version,
   cores: availableParallelism(),
@@ -14,15 +14,17 @@ const box = {
 console.log(
   `Box: ${String(box.cores)} cores (${box.cpu}), Node ${box.node}; all processes share it.`,
 )
-console.log(`Settings: ${JSON.stringify(settings)}; storage: memory; logs at warn.`)
-const echo = await echoScenario(settings)
-console.table({
-  'echo, one task': {
-    'jobs/s': Math.round(echo.jobsPerSecond),
-    'p50 ms': echo.p50,
-    'p99 ms': echo.p99,
-  },
-})
+console.log(`Settings: ${JSON.stringify(settings)}; logs at warn.`)
+const echo: Record<string, EchoFigures> = { memory: await echoScenario(settings) }
+if (redisUrl !== undefined) echo['redis'] = await echoScenario(settings, redisUrl)
+console.table(
+  Object.fromEntries(
+    Object.entries(echo).map(([storage, { jobsPerSecond, p50, p99 }]) => [
+      `echo, one task, ${storage}`,
+      { 'jobs/s': Math.round(jobsPerSecond), 'p50 ms': p50, 'p99 ms': p99 },
+    ]),
+  ),
+)
 const decisions = advanceScenario()
 console.table(
   Object.fromEntries(

@@ -8,9 +8,11 @@ export interface BenchSettings {
   /** Jobs that run first and are not counted. */
   readonly warmUp: number
   readonly workerSlots: number
+  /** A Redis to measure beside the memory; its keys `bench-…` stay there. */
+  readonly redisUrl?: string
 }
 
-/** Reads `--jobs`, `--concurrency`, `--warm-up` and `--worker-slots`. */
+/** Reads `--jobs`, `--concurrency`, `--warm-up`, `--worker-slots` and `--redis-url`. */
 export function readSettings(args: readonly string[]): BenchSettings {
   const { values } = parseArgs({
     args: [...args],
@@ -19,6 +21,7 @@ export function readSettings(args: readonly string[]): BenchSettings {
       concurrency: { type: 'string', default: '32' },
       'warm-up': { type: 'string', default: '500' },
       'worker-slots': { type: 'string', default: '64' },
+      'redis-url': { type: 'string' },
     },
   })
   return {
@@ -26,6 +29,7 @@ export function readSettings(args: readonly string[]): BenchSettings {
     concurrency: positive('concurrency', values.concurrency),
     warmUp: positive('warm-up', values['warm-up']),
     workerSlots: positive('worker-slots', values['worker-slots']),
+    ...(values['redis-url'] !== undefined && { redisUrl: values['redis-url'] }),
   }
 }
 
