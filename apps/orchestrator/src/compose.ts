@@ -1,5 +1,6 @@
 /** The one place where everything meets: settings and blueprints in, an engine out. */
-import { OrchestratorEngine, type Storage } from '@avtomatika/core'
+import { OrchestratorEngine } from '@avtomatika/core'
+import type { RedisStorage } from '@avtomatika/storage-redis'
 import { AvtomatikaError, BlueprintError } from '@avtomatika/protocol'
 import type { Logger } from 'pino'
 import type { Environment } from './environment.ts'
@@ -14,7 +15,7 @@ export interface Parts {
   readonly blueprints: readonly LoadedBlueprint[]
   readonly log: Logger
   /** Default: in memory. */
-  readonly storage?: Storage | undefined
+  readonly storage?: RedisStorage | undefined
 }
 
 /**
@@ -29,7 +30,7 @@ export function compose({ environment, blueprints, log, storage }: Parts): Orche
   const { approvalAuth, approvalSecret, webhookPrivateHosts } = environment
   const engine = new OrchestratorEngine({
     logger: log,
-    ...(storage && { storage }),
+    ...(storage && { storage, clock: storage.clock }),
     config: {
       host,
       port,

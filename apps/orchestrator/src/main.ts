@@ -3,7 +3,7 @@
  * The orchestrator as a program. Exit codes: 0 after a clean stop, 1 when it could not start or not
  * stop in time, 128 + n when a second signal cut the stop short.
  */
-import type { OrchestratorEngine, Storage } from '@avtomatika/core'
+import type { OrchestratorEngine } from '@avtomatika/core'
 import { RedisStorage } from '@avtomatika/storage-redis'
 import type { Logger } from 'pino'
 import { announce } from './announce.ts'
@@ -20,7 +20,7 @@ const STOP_LIMIT_MS = 9_500
 interface Running {
   readonly engine: OrchestratorEngine
   readonly log: Logger
-  readonly storage: Storage | undefined
+  readonly storage: RedisStorage | undefined
 }
 
 async function main(): Promise<number> {
@@ -44,7 +44,7 @@ async function main(): Promise<number> {
 async function start(): Promise<Running | undefined> {
   let environment: Environment | undefined
   let engine: OrchestratorEngine | undefined
-  let storage: Storage | undefined
+  let storage: RedisStorage | undefined
   try {
     environment = readEnvironment(process.env)
     const log = createLog(environment)
@@ -65,7 +65,7 @@ async function start(): Promise<Running | undefined> {
 async function openStorage(
   { redisUrl, redisKeyPrefix }: Environment,
   log: Logger,
-): Promise<Storage | undefined> {
+): Promise<RedisStorage | undefined> {
   if (redisUrl === undefined) return undefined
   return RedisStorage.open({ url: redisUrl, prefix: redisKeyPrefix, log })
 }

@@ -8,6 +8,7 @@ import { randomUUID } from 'node:crypto'
 import { ConfigError, UnavailableError } from '@avtomatika/protocol'
 import type {
   ClaimedTask,
+  Clock,
   CommitOutcome,
   DeadlineKey,
   Hint,
@@ -23,6 +24,7 @@ import type {
 import { Redis } from 'ioredis'
 import { decode, encode } from './codec.ts'
 import { checkServer } from './check-server.ts'
+import { RedisClock } from './redis-clock.ts'
 import { commitPlan, deadlineId } from './commit-plan.ts'
 import { hintsOf } from './hints.ts'
 import { buffers, number, pairs, texts } from './reply.ts'
@@ -75,6 +77,7 @@ export class RedisStorage implements Storage {
   readonly #runner: ScriptRunner
   readonly #keys: string
   readonly #origin = randomUUID()
+  readonly #clock: RedisClock
   readonly #retainMs: number
   readonly #listeners = new Set<{ readonly listener: (hint: Hint) => void }>()
   #isClosed = false
@@ -86,6 +89,7 @@ export class RedisStorage implements Storage {
     this.#keys = `${prefix}:{0}:`
     this.#retainMs = retainMs
     this.#runner = new ScriptRunner(redis, this.#keys)
+    this.#clock = new RedisClock(redis, log)
     // Without a listener the process would end by them; each call reports its own failure.
     for (const connection of [redis, this.#subscriber]) {
       connection.on('error', (error: Error) => {
@@ -108,11 +112,17 @@ export class RedisStorage implements Storage {
       await storage.#redis.connect()
       await storage.#subscriber.subscribe(storage.#channel)
       await checkServer(storage.#redis, options.log)
+      await storage.#clock.start()
     } catch (error) {
       await storage.close()
       throw ConfigError.is(error) ? error : unavailable(error)
     }
     return storage
+  }
+
+  /** Tells the server's time, so that orchestrators on hosts whose clocks disagree agree. */
+  get clock(): Clock {
+    return this.#clock
   }
 
   async commit(entries: Call<'commit'>): Promise<readonly CommitOutcome[]> {
@@ -295,6 +305,7 @@ export class RedisStorage implements Storage {
   async close(): Promise<void> {
     if (this.#isClosed) return
     this.#isClosed = true
+    this.#clock.stop()
     this.#listeners.clear()
     this.#redis.disconnect()
     this.#subscriber.disconnect()

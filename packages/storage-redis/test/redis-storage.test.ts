@@ -7,6 +7,7 @@ import { Redis } from 'ioredis'
 import { describe, expect, inject, it, onTestFinished, vi } from 'vitest'
 import { isOlder, versionIn } from '../src/check-server.ts'
 import { RedisStorage } from '../src/index.ts'
+import { offsetOf } from '../src/redis-clock.ts'
 import { startRedis } from './support/redis-server.ts'
 
 async function open(prefix: string, url = inject('redisUrl')): Promise<RedisStorage> {
@@ -153,5 +154,22 @@ describe('the version of a server', () => {
     expect(versionIn(`# Server\r\nredis_version:${version}\r\nredis_mode:standalone\r\n`)).toBe(
       version,
     )
+  })
+})
+
+describe('the clock of a store', () => {
+  // D-3, D-5: orchestrators wrote down times of clocks that did not agree.
+  it('tells the time of the server (D-3, D-5)', async () => {
+    const storage = await open(randomUUID())
+    const [seconds] = await connection().time()
+    expect(Math.abs(storage.clock.now() - Number(seconds) * 1000)).toBeLessThan(3_000)
+  })
+
+  it.each([
+    [{ askedAt: 1_000, serverAt: 1_010, answeredAt: 1_020 }, 0],
+    [{ askedAt: 1_000, serverAt: 61_000, answeredAt: 1_000 }, 60_000],
+    [{ askedAt: 5_000, serverAt: 1_000, answeredAt: 5_100 }, -4_050],
+  ])('takes the way there to be as long as the way back: %j is %d ms ahead', (said, ahead) => {
+    expect(offsetOf(said)).toBe(ahead)
   })
 })

@@ -16,7 +16,7 @@ import type { Hooks } from '../engine/hooks.ts'
 import { answerUnroutable } from '../http/error-handler.ts'
 import { BODY_LIMIT, httpPlugin } from '../http/plugin.ts'
 import { MemoryHistory, MemoryStorage } from '../memory/index.ts'
-import { systemClock } from '../ports/clock.ts'
+import { systemClock, type Clock } from '../ports/clock.ts'
 import type { History } from '../ports/history.ts'
 import { systemIds } from '../ports/ids.ts'
 import type { Notifier } from '../ports/notifier.ts'
@@ -31,6 +31,11 @@ export interface OrchestratorOptions {
   /** Default: in memory, for the latest jobs. */
   readonly history?: History
   readonly config?: OrchestratorConfig
+  /**
+   * Orchestrators that share a storage must agree on the time; such a storage offers a clock. Default:
+   * this machine's.
+   */
+  readonly clock?: Clock
   /** Told of jobs that ended and of workers' events, at least once each. */
   readonly hooks?: Hooks
   /** Makes who calls the webhooks, once per start. Default: this process, by HTTP. */
@@ -60,6 +65,7 @@ export type AnyBlueprint = Pick<Blueprint, 'name' | 'check' | 'define'>
 export class OrchestratorEngine {
   readonly #config: ResolvedConfig
   readonly #log: Logger
+  readonly #clock: Clock
   readonly #blueprints = new BlueprintRegistry()
   readonly #engine: Engine
   #plugin: FastifyPluginCallback | undefined
@@ -69,13 +75,14 @@ export class OrchestratorEngine {
   /** @throws ConfigError `CONFIG_INVALID` listing what cannot be used. */
   constructor(options: OrchestratorOptions = {}) {
     this.#config = resolveConfig(options.config ?? {})
+    this.#clock = options.clock ?? systemClock
     this.#log = options.logger ?? pino({ name: 'avtomatika' })
     this.#engine = new Engine({
       storage: options.storage ?? new MemoryStorage(),
       history: options.history ?? new MemoryHistory(),
       blueprints: this.#blueprints,
       settings: this.#config.settings,
-      clock: systemClock,
+      clock: this.#clock,
       ids: systemIds,
       log: this.#log,
       instanceId: randomUUID(),
@@ -203,7 +210,7 @@ export class OrchestratorEngine {
       approvalAuth,
       approvalSecret,
       pollTimeoutMs: settings.pollTimeoutMs,
-      now: () => systemClock.now(),
+      now: () => this.#clock.now(),
     })
     return this.#plugin
   }
