@@ -11,6 +11,8 @@ import { TaskWaiters, type Call, type Waiting } from './task-waiters.ts'
 
 /** A waiting poll looks by itself this often, in case a hint was lost. */
 const SLOW_TICK_MS = 5_000
+/** New classes are told by hints; a poll that has not heard of one asks at most this often. */
+const REFRESH_MS = 1_000
 
 export interface Poll {
   readonly workerId: string
@@ -41,6 +43,7 @@ export class Dispatcher {
   readonly #waiters = new TaskWaiters()
   readonly #classes = new Map<string, TaskDemand>()
   readonly #timers = new Set<() => void>()
+  #refreshedAt = -Infinity
   #closed = false
 
   constructor(parts: EngineParts, leaseMs: number) {
@@ -87,7 +90,7 @@ export class Dispatcher {
     const { clock } = this.#parts
     const until = clock.now() + poll.waitMs
     let call: Call | undefined
-    await this.#refreshClasses()
+    if (clock.now() - this.#refreshedAt >= REFRESH_MS) await this.#refreshClasses()
     for (;;) {
       const { tasks, waiting } = await this.#look(poll, call)
       const left = until - clock.now()
@@ -202,6 +205,7 @@ export class Dispatcher {
   }
 
   async #refreshClasses(): Promise<void> {
+    this.#refreshedAt = this.#parts.clock.now()
     for (const { classId, demand } of await this.#parts.storage.listTaskClasses()) {
       this.#classes.set(classId, demand)
     }

@@ -93,7 +93,7 @@ export class Executor {
     try {
       const job = await this.#parts.storage.findJob(step.jobId)
       const event = await this.#eventFor(step, job)
-      const decision = event && (await this.#parts.writer.apply(step.jobId, event))
+      const decision = event && (await this.#parts.writer.apply(step.jobId, event, job))
       if (decision?.kind !== 'changed') await this.#discard(step)
     } catch (error) {
       // The lease is left to run out: then the step is handed out again, here or elsewhere.

@@ -44,14 +44,17 @@ export class JobWriter {
   /**
    * Applies an event to a job, exactly once, whatever else happens to it meanwhile. Events of this
    * process for one job stand in line, so that a thousand branches do not conflict with each other.
+   *
+   * @param known - the job as the caller has just read it, which saves a read. What is decided on one
+   *   that has changed since is not written, and decided anew.
    */
-  apply(jobId: string, source: EventSource): Promise<Decision> {
-    return this.#lanes.run(jobId, () => this.#apply(jobId, source))
+  apply(jobId: string, source: EventSource, known?: Job): Promise<Decision> {
+    return this.#lanes.run(jobId, () => this.#apply(jobId, source, known))
   }
 
-  async #apply(jobId: string, source: EventSource): Promise<Decision> {
+  async #apply(jobId: string, source: EventSource, known?: Job): Promise<Decision> {
     for (let tries = 0; tries < MAX_CONFLICTS; tries += 1) {
-      const job = await this.#storage.findJob(jobId)
+      const job = tries === 0 && known ? known : await this.#storage.findJob(jobId)
       const event = typeof source === 'function' ? await source(job) : source
       const decision = this.#decide(job, event)
       if (decision.kind !== 'changed') return decision
