@@ -2,6 +2,7 @@
 import { createHash } from 'node:crypto'
 import {
   ConflictError,
+  LimitError,
   NotFoundError,
   UnavailableError,
   type JsonObject,
@@ -11,9 +12,10 @@ import { startTarget, type BlueprintDefinition } from '../blueprint/definition.t
 import { fitting } from '../blueprint/option-checks.ts'
 import type { BlueprintRegistry } from '../blueprint/registry.ts'
 import { toJsonObject } from '../json/to-json.ts'
-import type { ChildSpec } from '../job/event.ts'
+import type { ChildSpec, CreatedEvent } from '../job/event.ts'
 import type { JobOwner } from '../job/job.ts'
-import type { CommitEntry } from '../ports/storage.ts'
+import type { CommitEntry, CommitOutcome } from '../ports/storage.ts'
+import { AttemptQuota } from './attempt-quota.ts'
 import type { EngineParts } from './engine-parts.ts'
 import { assertSize } from './refusal.ts'
 
@@ -30,6 +32,8 @@ export interface NewJobRequest {
   readonly jobTimeoutMs?: number | undefined
   /** The same key from the same owner creates one job, however often it is sent. */
   readonly idempotencyKey?: string | undefined
+  /** Jobs that the owner may create in a calendar month. Default: as many as it likes. */
+  readonly monthlyAttempts?: number | undefined
 }
 
 export interface JobCreationOptions {
@@ -42,21 +46,42 @@ export interface JobCreationOptions {
 
 export class JobCreation {
   readonly #options: JobCreationOptions
+  readonly #quota: AttemptQuota
 
   constructor(options: JobCreationOptions) {
     this.#options = options
+    this.#quota = new AttemptQuota(options.parts)
   }
 
   async create(request: NewJobRequest): Promise<{ readonly jobId: string }> {
+    const { clock, writer } = this.#options.parts
+    const job = await this.#jobOf(request)
+    const at = clock.now()
+    const idempotency = this.#idempotency(request, at)
+    const attempt = await this.#quota.take(request.owner.clientId, request.monthlyAttempts)
+    // Also without an attempt left, a repeated request is told of the job that it created.
+    if (LimitError.is(attempt)) return this.#repeated(idempotency, attempt)
+    const event = { kind: 'created', at, job, start: startTarget(request.blueprint) } as const
+    let outcome: CommitOutcome | undefined
+    try {
+      outcome = await writer.create(event, idempotency)
+    } finally {
+      if (outcome?.kind !== 'committed') await attempt.giveBack()
+    }
+    if (outcome.kind === 'duplicate') return sameJob(outcome, idempotency?.fingerprint)
+    if (outcome.kind === 'committed') return { jobId: job.id }
+    const message = `The id ${job.id} is taken by another job; create the job again.`
+    throw new UnavailableError('STORAGE_UNAVAILABLE', { message })
+  }
+
+  async #jobOf(request: NewJobRequest): Promise<CreatedEvent['job']> {
     const { blueprint, owner } = request
-    const { clock, ids, writer } = this.#options.parts
     const initialData = await checkedInput(blueprint, request.initialData)
     const max = this.#options.maxDataBytes
     assertSize(initialData, { what: 'The initial data', max })
     assertSize(request.metadata ?? {}, { what: 'The metadata', max })
-    const id = ids.jobId()
-    const job = {
-      id,
+    return {
+      id: this.#options.parts.ids.jobId(),
       blueprint: blueprint.ref,
       initialData,
       owner,
@@ -69,14 +94,15 @@ export class JobCreation {
       resultTimeoutMs: request.resultTimeoutMs ?? null,
       timeoutMs: request.jobTimeoutMs ?? blueprint.timeoutMs,
     }
-    const at = clock.now()
-    const event = { kind: 'created', at, job, start: startTarget(blueprint) } as const
-    const idempotency = this.#idempotency(request, at)
-    const outcome = await writer.create(event, idempotency)
-    if (outcome.kind === 'duplicate') return sameJob(outcome, idempotency?.fingerprint)
-    if (outcome.kind === 'committed') return { jobId: id }
-    const message = `The id ${id} is taken by another job; create the job again.`
-    throw new UnavailableError('STORAGE_UNAVAILABLE', { message })
+  }
+
+  async #repeated(
+    idempotency: CommitEntry['idempotency'],
+    refusal: LimitError,
+  ): Promise<{ readonly jobId: string }> {
+    const created = idempotency && (await this.#options.parts.storage.findCreated(idempotency))
+    if (created === undefined) throw refusal
+    return sameJob(created, idempotency?.fingerprint)
   }
 
   /**

@@ -14,6 +14,8 @@ export interface ClientConfig {
   readonly params?: JsonObject
   /** Whether it sees the jobs of all clients and may act on them. Default false. */
   readonly admin?: boolean
+  /** Jobs that it may create in a calendar month (UTC). Default: as many as it likes. */
+  readonly monthlyAttempts?: number
 }
 
 /** Who sent a request. */
@@ -21,6 +23,8 @@ export interface Caller {
   /** Jobs that the caller creates belong to it. */
   readonly owner: JobOwner
   readonly isAdmin: boolean
+  /** `undefined`: as many as it likes. */
+  readonly monthlyAttempts: number | undefined
 }
 
 export interface ClientAuth {
@@ -30,13 +34,15 @@ export interface ClientAuth {
   readonly findCaller: (request: FastifyRequest) => Caller | undefined
 }
 
-/** @throws ConfigError `CONFIG_INVALID` for an empty or repeated token. */
+/** @throws ConfigError `CONFIG_INVALID` for an empty or repeated token, or an impossible quota. */
 export function clientAuth(clients: readonly ClientConfig[]): ClientAuth {
   const tokens = new TokenMap<Caller>()
-  for (const { token, id, plan, params, admin } of clients) {
+  for (const { token, id, plan, params, admin, monthlyAttempts } of clients) {
     const clientId = id ?? `client-${hashToken(token).slice(0, 12)}`
     const owner = { clientId, plan: plan ?? null, params: params ?? {} }
-    if (token !== '' && tokens.add(token, { owner, isAdmin: admin ?? false })) continue
+    assertCount(monthlyAttempts, clientId)
+    const caller = { owner, isAdmin: admin ?? false, monthlyAttempts }
+    if (token !== '' && tokens.add(token, caller)) continue
     const message = `Client '${clientId}' has an empty token, or one that another client has too.`
     throw new ConfigError('CONFIG_INVALID', { message })
   }
@@ -54,6 +60,17 @@ export function clientAuth(clients: readonly ClientConfig[]): ClientAuth {
         : new AuthError('INVALID_TOKEN', { message: 'Unauthorized: Invalid token' })
     },
   }
+}
+
+function assertCount(monthlyAttempts: number | undefined, clientId: string): void {
+  if (
+    monthlyAttempts === undefined ||
+    (Number.isSafeInteger(monthlyAttempts) && monthlyAttempts >= 0)
+  )
+    return
+  const got = String(monthlyAttempts)
+  const message = `monthlyAttempts of client '${clientId}' must be a whole number from 0, got ${got}. Leave it out for no limit.`
+  throw new ConfigError('CONFIG_INVALID', { message })
 }
 
 /** Whose jobs a caller may see and act on; `undefined`: everybody's. */

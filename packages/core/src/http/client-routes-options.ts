@@ -3,6 +3,7 @@ import type { ApprovalLinks } from '../engine/approval-links.ts'
 import type { Engine } from '../engine/engine.ts'
 import type { Ids } from '../ports/ids.ts'
 import type { ClientAuth } from './client-auth.ts'
+import type { RateLimitOptions } from './rate-limits.ts'
 
 /** What the routes of clients work with. */
 export interface ClientRoutesOptions {
@@ -14,6 +15,8 @@ export interface ClientRoutesOptions {
   readonly mount: string
   readonly ids: Ids
   readonly now: () => number
+  /** `null`: nobody is limited. */
+  readonly rates: RateLimitOptions | null
 }
 
 /** A route of one job. */

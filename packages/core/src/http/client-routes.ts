@@ -12,6 +12,7 @@ import type { BlueprintDefinition } from '../blueprint/definition.ts'
 import { toJsonObject } from '../json/to-json.ts'
 import { approvalPaths } from './approval-paths.ts'
 import { scopeOf } from './client-auth.ts'
+import { CREATES_JOBS } from './client-rate-limit.ts'
 import type { ClientRoutesOptions, JobParams } from './client-routes-options.ts'
 import { disconnectSignal } from './disconnect-signal.ts'
 import { historyRow } from './history-view.ts'
@@ -44,7 +45,7 @@ export function commonClientRoutes(app: FastifyInstance, options: ClientRoutesOp
     const workers = await engine.fleet.list()
     return workers.map(workerView)
   })
-  app.post('/jobs', (request, reply) => createByName(request, reply, options))
+  app.post('/jobs', CREATES_JOBS, (request, reply) => createByName(request, reply, options))
 }
 
 /** The route that creates jobs of one blueprint. */
@@ -54,7 +55,7 @@ export function createRoute(
   options: ClientRoutesOptions,
 ): void {
   if (blueprint.endpoint === null) return
-  app.post(blueprint.endpoint, (request, reply) =>
+  app.post(blueprint.endpoint, CREATES_JOBS, (request, reply) =>
     create({ request, reply, body: request.body, blueprint }, options),
   )
 }
@@ -95,7 +96,7 @@ async function create(
   { request, reply, body, blueprint }: Creation,
   { engine, auth }: ClientRoutesOptions,
 ): Promise<FastifyReply> {
-  const { owner } = auth.callerOf(request)
+  const { owner, monthlyAttempts } = auth.callerOf(request)
   const { initialData, metadata, webhookUrl, ...timeouts } = parseCreateJobBody(body)
   const { dispatchTimeoutMs, resultTimeoutMs, jobTimeoutMs } = timeouts
   const { jobId } = await engine.createJob({
@@ -109,6 +110,7 @@ async function create(
     resultTimeoutMs,
     jobTimeoutMs,
     idempotencyKey: idempotencyKeyOf(request),
+    monthlyAttempts,
   })
   return reply.status(202).send({ status: 'accepted', job_id: jobId })
 }

@@ -25,12 +25,18 @@ export function answerError(
   // An error of a host's own hook (its rate limit, its login) keeps the status that it came with.
   const status = isCallers(error) ? error.statusCode : errorStatus(known)
   if (status >= 500) request.log.error({ err: error }, 'request failed')
-  const mayPass = (LimitError.is(known) || UnavailableError.is(known)) && known.retry
-  if (mayPass && !reply.hasHeader('retry-after')) {
-    const seconds = Math.ceil((known.retryAfterMs ?? 1000) / 1000)
+  const seconds = retryAfterSeconds(known)
+  if (seconds !== undefined && !reply.hasHeader('retry-after')) {
     reply.header('retry-after', String(seconds))
   }
   reply.status(status).send(toErrorBody(known))
+}
+
+/** Also where trying again is not worth the wait for most, as with a quota of a month. */
+function retryAfterSeconds(error: unknown): number | undefined {
+  if (!LimitError.is(error) && !UnavailableError.is(error)) return undefined
+  if (error.retryAfterMs === undefined && !error.retry) return undefined
+  return Math.max(1, Math.ceil((error.retryAfterMs ?? 1000) / 1000))
 }
 
 /** Answers a request that is refused before any route, and so any hook, sees it: a malformed URL. */

@@ -1,7 +1,5 @@
 /** What workers say: here I am, what is there to do, this is what came of it. */
 import {
-  InputError,
-  isIdentifier,
   normaliseHeartbeat,
   normaliseRegistration,
   normaliseResult,
@@ -14,18 +12,22 @@ import {
   type TaskPayload,
 } from '@avtomatika/protocol'
 import type { FastifyInstance, FastifyReply, FastifyRequest } from 'fastify'
-import type { HandedTask } from '../engine/dispatcher.ts'
+import type { HandedTask } from '../engine/handed-task.ts'
 import { accepted } from '../engine/refusal.ts'
 import type { Decision } from '../job/decision.ts'
+import { actingWorker } from './acting-worker.ts'
 import { disconnectSignal } from './disconnect-signal.ts'
 import type { WorkerAuth } from './worker-auth.ts'
 import { takeWorkerEvent, type WorkerEventOptions } from './worker-events.ts'
+import type { UsefulRequests } from './worker-rate-limit.ts'
 
 export interface WorkerRoutesOptions extends WorkerEventOptions {
   readonly auth: WorkerAuth
   /** The longest that a poll waits, in ms. */
   readonly pollTimeoutMs: number
   readonly now: () => number
+  /** Told of requests that got something done. */
+  readonly useful: UsefulRequests
 }
 
 interface WorkerParams {
@@ -33,9 +35,9 @@ interface WorkerParams {
 }
 
 export function workerRoutes(app: FastifyInstance, options: WorkerRoutesOptions): void {
-  const { engine, auth } = options
+  const { engine, auth, useful } = options
   app.post('/_worker/workers/register', async (request) => {
-    auth.actAs(request, idIn(request.body))
+    actingWorker(request, auth)
     const worker = await engine.fleet.register(normaliseRegistration(request.body))
     request.log.info({ workerId: worker.workerId, skills: worker.skills }, 'worker registered')
     const spoken = request.headers[HEADERS.protocolVersion]
@@ -52,7 +54,7 @@ export function workerRoutes(app: FastifyInstance, options: WorkerRoutesOptions)
     '/_worker/workers/:workerId',
     { config: { lenientBody: true } },
     async (request) => {
-      const workerId = auth.actAs(request, pathId(request), idIn(request.body))
+      const workerId = actingWorker(request, auth)
       const beat = normaliseHeartbeat(request.body)
       const { cancelTaskIds } = await engine.fleet.heartbeat(workerId, beat)
       if (beat.empty) return { status: 'ttl_refreshed' }
@@ -60,12 +62,14 @@ export function workerRoutes(app: FastifyInstance, options: WorkerRoutesOptions)
     },
   )
   app.post('/_worker/tasks/result', async (request) => {
-    const workerId = auth.actAs(request, idIn(request.body))
+    const workerId = actingWorker(request, auth)
     const result = normaliseResult(request.body)
-    return acknowledgement(await engine.reportResult(workerId, result))
+    const answer = acknowledgement(await engine.reportResult(workerId, result))
+    if (answer.status === 'accepted') useful.add(request)
+    return answer
   })
   app.post('/_worker/events', async (request) => {
-    const workerId = auth.actAs(request, idIn(request.body))
+    const workerId = actingWorker(request, auth)
     return takeWorkerEvent(request.body, workerId, options)
   })
 }
@@ -73,9 +77,9 @@ export function workerRoutes(app: FastifyInstance, options: WorkerRoutesOptions)
 async function poll(
   request: FastifyRequest<WorkerParams>,
   reply: FastifyReply,
-  { engine, auth, pollTimeoutMs, now }: WorkerRoutesOptions,
+  { engine, auth, pollTimeoutMs, now, useful }: WorkerRoutesOptions,
 ): Promise<FastifyReply> {
-  const workerId = auth.actAs(request, pathId(request))
+  const workerId = actingWorker(request, auth)
   const query = parsePollQuery(request.query)
   const signal = disconnectSignal(reply)
   const waitMs = Math.min(query.timeoutMs ?? pollTimeoutMs, pollTimeoutMs)
@@ -87,6 +91,7 @@ async function poll(
     await Promise.all(tasks.map(({ task }) => engine.dispatcher.takeBack(task, workerId)))
     return reply.status(204).send()
   }
+  useful.add(request)
   return reply.send(pollAnswer(query, first, tasks, now()))
 }
 
@@ -122,16 +127,4 @@ function acknowledgement(decision: Decision): ResultAck {
     return { status: 'ignored', reason: taken.reason, message }
   }
   return { status: 'accepted', transition: taken.answer?.transition ?? 'accepted' }
-}
-
-function pathId(request: FastifyRequest<WorkerParams>): string {
-  const { workerId } = request.params
-  if (isIdentifier(workerId)) return workerId
-  const message = 'A worker id has 1 to 128 letters, digits, _ and -.'
-  throw new InputError('INVALID_REQUEST', { message })
-}
-
-function idIn(body: unknown): string | undefined {
-  if (typeof body !== 'object' || body === null || !('worker_id' in body)) return undefined
-  return typeof body.worker_id === 'string' ? body.worker_id : undefined
 }
