@@ -5,6 +5,8 @@ import { approveBody, checkApproved } from './approve.ts'
 import type { ApproveOptions } from './approve.ts'
 import { checkEndpoint, checkIdempotencyKey, createJobBody } from './create-job.ts'
 import type { CreateJobOptions } from './create-job.ts'
+import { checkDeadLetterId, checkResent, deadLetterQuery, readDeadLetters } from './dead-letters.ts'
+import type { DeadLetter, DeadLetterOptions } from './dead-letters.ts'
 import { graphCall } from './graph.ts'
 import type { GraphOptions } from './graph.ts'
 import { readJob } from './job.ts'
@@ -234,6 +236,23 @@ export class AvtomatikaClient {
   ): Promise<readonly QuarantineOutcome[]> {
     const call = { body: discardManyBody(ids), signal: options.signal }
     return readOutcomes(await this.#post(this.#paths.discardQuarantined, call))
+  }
+
+  /** Webhook calls that were given up, newest first. */
+  async deadLetters(options: DeadLetterOptions = {}): Promise<readonly DeadLetter[]> {
+    const path = `${this.#paths.deadLetters}${deadLetterQuery(options)}`
+    return readDeadLetters(await this.#get(path, options))
+  }
+
+  /**
+   * Sends a webhook call that was given up again, with all its attempts.
+   *
+   * @throws {@link NotFoundError} `NOT_FOUND`: no such call, or not any more; also when an earlier try
+   * of this call sent it and the answer was lost.
+   */
+  async resend(deadLetterId: string, options: CallOptions = {}): Promise<void> {
+    const path = this.#paths.resendDeadLetter(checkDeadLetterId(deadLetterId))
+    checkResent(await this.#post(path, { signal: options.signal }))
   }
 
   /** The graph of a job's blueprint with the state it is in marked, as text of the format. */

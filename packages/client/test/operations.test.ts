@@ -294,6 +294,58 @@ describe('graphs', () => {
   })
 })
 
+describe('dead letters', () => {
+  const letter = {
+    id: 'job-1:7:0',
+    job_id: 'job-1',
+    event: 'job_finished',
+    host: 'hooks.example.com',
+    attempts: 8,
+    reason: 'answered 503',
+    failed_at: '2026-07-08T10:04:14.000Z',
+  }
+
+  it('are listed', async () => {
+    const { client, server } = await aScene([{ json: { dead_letters: [letter] } }])
+    expect(await client.deadLetters()).toEqual([
+      {
+        id: 'job-1:7:0',
+        jobId: 'job-1',
+        event: 'job_finished',
+        host: 'hooks.example.com',
+        attempts: 8,
+        reason: 'answered 503',
+        failedAt: new Date('2026-07-08T10:04:14.000Z'),
+      },
+    ])
+    await client.deadLetters({ limit: 5 })
+    expect(server.paths).toEqual([
+      'GET /api/v1/webhooks/dead-letters',
+      'GET /api/v1/webhooks/dead-letters?limit=5',
+    ])
+  })
+
+  it.each([0, 1001, 1.5, NaN])('are not asked for with a limit of %d', async (limit) => {
+    const { client, server } = await aScene([{ json: {} }])
+    expect(InputError.is(await rejectionOf(client.deadLetters({ limit })))).toBe(true)
+    expect(server.requests).toEqual([])
+  })
+
+  it('are sent again', async () => {
+    const { client, server } = await aScene([
+      { status: 202, json: { status: 'resent', id: letter.id } },
+    ])
+    await client.resend(letter.id)
+    expect(server.paths).toEqual(['POST /api/v1/webhooks/dead-letters/job-1%3A7%3A0/resend'])
+  })
+
+  it.each(['', '..', 'a/b', 'x?limit=1'])('have no id such as %j', async (id) => {
+    const { client, server } = await aScene([{ json: {} }])
+    expect(InputError.is(await rejectionOf(client.resend(id)))).toBe(true)
+    expect(server.requests).toEqual([])
+  })
+})
+
 describe('each of these calls', () => {
   const client = AvtomatikaClient.prototype
 
@@ -305,6 +357,8 @@ describe('each of these calls', () => {
     ['discard', (client) => client.discard('j')],
     ['retryMany', (client) => client.retryMany(['j'])],
     ['discardMany', (client) => client.discardMany(['j'])],
+    ['deadLetters', (client) => client.deadLetters()],
+    ['resend', (client) => client.resend('j:1:0')],
     ['jobGraph', (client) => client.jobGraph('j')],
     ['blueprintGraph', (client) => client.blueprintGraph('b')],
   ])('%s does not take the page of a stranger for success', async (_name, call) => {
@@ -337,6 +391,8 @@ describe('each of these calls', () => {
       scene.client.discard('j', { signal }),
       scene.client.retryMany(['j'], { signal }),
       scene.client.discardMany(['j'], { signal }),
+      scene.client.deadLetters({ signal }),
+      scene.client.resend('j:1:0', { signal }),
       scene.client.jobGraph('j', { signal }),
       scene.client.blueprintGraph('b', { signal }),
     ]

@@ -7,6 +7,7 @@ import { UnavailableError } from '@avtomatika/protocol'
 import { afterEach, describe, expect, it } from 'vitest'
 import { silentLog, type Log } from '../src/ports/log.ts'
 import type { Notification } from '../src/ports/notifier.ts'
+import { notifierContract, type NotifierBench } from '../src/testing/index.ts'
 import { settled, SimulatedClock } from '../src/testing/simulated-clock.ts'
 import { HttpNotifier, type HttpNotifierOptions } from '../src/webhooks/http-notifier.ts'
 import type { PostRequest } from '../src/webhooks/post.ts'
@@ -18,6 +19,7 @@ function aNotification(fields: Partial<Notification> = {}): Notification {
   return {
     id: 'job-1:7:notify',
     jobId: 'job-1',
+    ownerId: 'client-1',
     url: SECRET_URL,
     event: 'job_finished',
     status: 'finished',
@@ -87,11 +89,11 @@ describe('a webhook', () => {
   })
 
   it.each([
-    [500, 3],
-    [503, 3],
-    [408, 3],
-    [425, 3],
-    [429, 3],
+    [500, 8],
+    [503, 8],
+    [408, 8],
+    [425, 8],
+    [429, 8],
     [400, 1],
     [404, 1],
     [410, 1],
@@ -100,22 +102,37 @@ describe('a webhook', () => {
   ])('that is answered with %i is tried %i times', async (status, tries) => {
     const { notifier, clock, sent, givenUp } = scripted(status)
     await notifier.notify(aNotification())
-    await clock.advance(60_000)
+    await clock.advance(600_000)
     expect(sent).toHaveLength(tries)
     expect(givenUp.lines).toMatchObject([{ attempts: tries }])
     expect(givenUp.lines[0]?.['reason']).toContain(`answered ${status}`)
     expect(notifier.pending).toBe(0)
   })
 
-  it('is tried again after 2 s and after 4 s more', async () => {
-    const { notifier, clock, sent } = scripted(500, new Error('reset'), 200)
+  it('is tried again after 2 s, and after pauses that double (D-71)', async () => {
+    const { notifier, clock, sent } = scripted(500, new Error('reset'), 500)
     await notifier.notify(aNotification())
-    await clock.advance(60_000)
-    expect(sent.map(({ at }) => at)).toEqual([0, 2_000, 6_000])
+    await clock.advance(600_000)
+    const seconds = sent.map(({ at }) => at / 1_000)
+    expect(seconds).toEqual([0, 2, 6, 14, 30, 62, 126, 254])
+  })
+
+  it('is tried as often as the operator says, with pauses of at most 5 min', async () => {
+    const sent: number[] = []
+    const clock = new SimulatedClock(0)
+    const send = async (): Promise<number> => {
+      sent.push(clock.now() / 1_000)
+      return 500
+    }
+    const notifier = new HttpNotifier({ send, clock, attempts: 11, random: () => 0 })
+    await notifier.notify(aNotification())
+    await clock.advance(3_600_000)
+    expect(sent.slice(8)).toEqual([510, 810, 1_110])
+    expect(notifier.pending).toBe(0)
   })
 
   it('is tried again a little earlier by chance, so that a crowd spreads', async () => {
-    const { notifier, clock, sent, pauses } = scripted(500)
+    const { notifier, clock, sent, pauses } = scripted(500, 500, 200)
     pauses.push(1, 0.5)
     await notifier.notify(aNotification())
     await clock.advance(60_000)
@@ -150,7 +167,7 @@ describe('a webhook', () => {
       Object.assign(new Error(message), { code: 'ENOTFOUND' }),
     )
     await notifier.notify(aNotification())
-    await clock.advance(60_000)
+    await clock.advance(600_000)
     expect(givenUp.lines).toMatchObject([
       { jobId: 'job-1', event: 'job_finished', host: 'hooks.example.com', reason: 'ENOTFOUND' },
     ])
@@ -167,8 +184,8 @@ describe('the queue of webhooks', () => {
     for (const each of many(40)) await notifier.notify(each)
     await clock.advance(9_999)
     expect(sent.map(({ id }) => id)).toEqual(['n0', 'n1', 'n2', 'n3', 'n4'])
-    await clock.advance(600_000)
-    expect([mostOpen(), sent.length]).toEqual([5, 120])
+    await clock.advance(3_600_000)
+    expect([mostOpen(), sent.length]).toEqual([5, 320])
   })
 
   it('goes in order', async () => {
@@ -196,9 +213,34 @@ describe('the queue of webhooks', () => {
     await notifier.notify(aNotification({ id: 'n7' }))
     await clock.advance(30_000)
     expect(notifier.pending).toBe(1_000)
-    await clock.advance(10_000 * 1_000)
+    await clock.advance(20_000 * 1_000)
     expect(notifier.pending).toBe(0)
     await notifier.notify(aNotification({ id: 'one more' }))
+  })
+})
+
+describe('the notifier in this process', () => {
+  const opened: HttpNotifier[] = []
+  const bench: NotifierBench = {
+    open: (options) => {
+      const notifier = new HttpNotifier(options)
+      opened.push(notifier)
+      return Promise.resolve(notifier)
+    },
+    close: async () => {
+      await Promise.all(opened.splice(0).map((notifier) => notifier.stop(0)))
+    },
+  }
+  for (const { name, run } of notifierContract) it(name, () => run(() => Promise.resolve(bench)))
+
+  it('keeps the newest 1,000 dead letters', async () => {
+    const { notifier, clock } = scripted(410)
+    for (let i = 0; i < 1_001; i += 1) await notifier.notify(aNotification({ id: `n${i}` }))
+    await clock.advance(1)
+    const letters = await notifier.listDeadLetters({ limit: 2_000 })
+    expect(letters).toHaveLength(1_000)
+    expect([letters[0]?.id, letters.at(-1)?.id]).toEqual(['n1000', 'n1'])
+    expect(letters[0]?.failedAt).toBe(0)
   })
 })
 

@@ -116,6 +116,21 @@ export type {
   RetryJobsRequest,
 } from './client/quarantine.ts'
 export {
+  deadLetterQuerySchema,
+  deadLetterResentSchema,
+  deadLettersViewSchema,
+  deadLetterViewSchema,
+  DEFAULT_DEAD_LETTER_LIMIT,
+  MAX_DEAD_LETTERS,
+  parseDeadLetterQuery,
+} from './client/dead-letters.ts'
+export type {
+  DeadLetterQuery,
+  DeadLetterResent,
+  DeadLettersView,
+  DeadLetterView,
+} from './client/dead-letters.ts'
+export {
   GRAPH_CONTENT_TYPES,
   GRAPH_FORMATS,
   graphQuerySchema,

@@ -2,6 +2,11 @@ import { z } from 'zod'
 
 import { approvalBodySchema, approvalReceivedSchema } from './client/approval.ts'
 import { createJobEnvelopeSchema, jobAcceptedSchema } from './client/create-job.ts'
+import {
+  deadLetterQuerySchema,
+  deadLetterResentSchema,
+  deadLettersViewSchema,
+} from './client/dead-letters.ts'
 import { jobEventAcceptedSchema, jobEventBodySchema } from './client/events.ts'
 import { graphQuerySchema } from './client/graph.ts'
 import { historyRowSchema } from './client/history.ts'
@@ -46,6 +51,9 @@ export const messageSchemas = {
   RetryJobsBody: retryJobsBodySchema,
   DiscardJobsBody: discardJobsBodySchema,
   QuarantineResults: quarantineResultsSchema,
+  DeadLetterQuery: deadLetterQuerySchema,
+  DeadLettersView: deadLettersViewSchema,
+  DeadLetterResent: deadLetterResentSchema,
   GraphQuery: graphQuerySchema,
   WorkerView: workerViewSchema,
   ServerStatus: serverStatusSchema,

@@ -59,6 +59,10 @@ export interface ClientPaths {
   readonly retryQuarantined: string
   /** POST; many at once. */
   readonly discardQuarantined: string
+  /** GET; webhook calls that were given up. */
+  readonly deadLetters: string
+  /** POST; sends such a call again. */
+  readonly resendDeadLetter: (id: string) => string
   /** GET. */
   readonly blueprintGraph: (name: string) => string
   /** POST; creates a job of the blueprint with this endpoint. A missing leading slash is added. */
@@ -88,6 +92,8 @@ export function clientPaths(prefix = '/api', version?: string): ClientPaths {
     quarantine: `${base}/quarantine`,
     retryQuarantined: `${base}/quarantine/retry`,
     discardQuarantined: `${base}/quarantine/discard`,
+    deadLetters: `${base}/webhooks/dead-letters`,
+    resendDeadLetter: (id) => `${base}/webhooks/dead-letters/${encodeURIComponent(id)}/resend`,
     blueprintGraph: (name) => `${base}/blueprints/${encodeURIComponent(name)}/graph`,
     createJob: (endpoint) => `${base}${joinSegments(endpoint)}`,
   }

@@ -161,6 +161,8 @@ describe('paths', () => {
     expect(paths.quarantine).toBe('/api/v1/quarantine')
     expect(paths.retryQuarantined).toBe('/api/v1/quarantine/retry')
     expect(paths.discardQuarantined).toBe('/api/v1/quarantine/discard')
+    expect(paths.deadLetters).toBe('/api/v1/webhooks/dead-letters')
+    expect(paths.resendDeadLetter('j:1:0')).toBe('/api/v1/webhooks/dead-letters/j%3A1%3A0/resend')
     expect(paths.blueprintGraph('b')).toBe('/api/v1/blueprints/b/graph')
     expect(clientPaths('api').createJob('video')).toBe('/api/video')
   })

@@ -5,6 +5,7 @@ import {
   GRAPH_CONTENT_TYPES,
   GRAPH_FORMATS,
   parseApprovalBody,
+  parseDeadLetterQuery,
   parseDiscardJobsBody,
   parseGraphQuery,
   parseJobEventBody,
@@ -115,6 +116,20 @@ describe('parseApprovalBody', () => {
     expect(() => parseApprovalBody(body)).toThrow(
       expect.objectContaining({ message: expect.not.stringContaining('tok-very-secret') }),
     )
+  })
+})
+
+describe('the list of dead letters', () => {
+  it.each([
+    [{}, 100],
+    [{ limit: '1' }, 1],
+    [{ limit: '1000' }, 1000],
+  ])('%j has up to %i calls', (query, limit) => {
+    expect(parseDeadLetterQuery(query)).toEqual({ limit })
+  })
+
+  it.each(['0', '-1', '1001', '1e2', '', 'all'])('refuses a limit of %j', (limit) => {
+    expect(() => parseDeadLetterQuery({ limit })).toThrow(/limit: must be a whole number/)
   })
 })
 

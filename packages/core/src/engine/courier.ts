@@ -1,7 +1,8 @@
 /** Brings jobs' messages to other jobs and to the world, at least once each. */
+import { UnavailableError } from '@avtomatika/protocol'
 import type { JobMessage, StartChildMessage } from '../job/message.ts'
 import { unreachable } from '../job/unreachable.ts'
-import type { Notifier } from '../ports/notifier.ts'
+import type { DeadLetter, DeadLetterQuery, Notifier } from '../ports/notifier.ts'
 import type { EngineParts } from './engine-parts.ts'
 import type { EventIntake } from './event-intake.ts'
 import { Loop } from './loop.ts'
@@ -47,6 +48,28 @@ export class Courier {
     await notifier?.stop()
   }
 
+  /**
+   * Webhook calls that were given up, newest first.
+   * @throws UnavailableError `SHUTTING_DOWN` when the courier does not run.
+   */
+  async listDeadLetters(query: DeadLetterQuery): Promise<readonly DeadLetter[]> {
+    return this.#running().listDeadLetters(query)
+  }
+
+  /**
+   * Starts over with a webhook call that was given up; `false` if the owner has no such call.
+   * @throws UnavailableError `SHUTTING_DOWN` when the courier does not run.
+   */
+  async resend(id: string, ownerId?: string): Promise<boolean> {
+    return this.#running().resend(id, ownerId)
+  }
+
+  #running(): Notifier {
+    if (this.#notifier !== undefined) return this.#notifier
+    const message = 'No webhooks are delivered now: the server is starting or stopping.'
+    throw new UnavailableError('SHUTTING_DOWN', { message })
+  }
+
   async #round(): Promise<number> {
     const { storage, clock } = this.#parts
     const claim = { now: clock.now(), leaseMs: LEASE_MS, limit: BATCH }
@@ -87,8 +110,7 @@ export class Courier {
         return this.#options.events.deliver(message)
       case 'notify': {
         const { messageId: id, from: jobId, kind: _kind, ...said } = message
-        await this.#notifier?.notify({ id, jobId, ...said })
-        return
+        return this.#running().notify({ id, jobId, ...said })
       }
       default:
         return unreachable(message)

@@ -41,6 +41,8 @@ export interface DeliverEventMessage extends Identified {
 /** Calls the job's webhook. */
 export interface NotifyMessage extends Identified {
   readonly kind: 'notify'
+  /** Whose job it is. */
+  readonly ownerId: string
   readonly url: string
   readonly event: string
   readonly status: string
