@@ -28,9 +28,9 @@ export function announce(log: Logger, { address, environment, blueprints }: Anno
     `Clients: send CLIENT_TOKEN in the header X-Client-Token; read a job with GET ${base}/jobs/{id}`,
   )
   log.info('Workers: send GLOBAL_WORKER_TOKEN in the header X-Worker-Token')
-  if (environment.redisUrl === undefined) {
+  if (environment.redis === undefined) {
     log.info(
-      'Jobs are kept in memory and end with this process; set REDIS_URL to keep them in Redis',
+      'Jobs are kept in memory and end with this process; set REDIS_URL or REDIS_HOST to keep them in Redis',
     )
   }
   if (environment.approvalAuth === 'open') {

@@ -1,6 +1,6 @@
 /** The one place where everything meets: settings and blueprints in, an engine out. */
-import { OrchestratorEngine } from '@avtomatika/core'
-import type { RedisStorage } from '@avtomatika/storage-redis'
+import { OrchestratorEngine, type OrchestratorOptions } from '@avtomatika/core'
+import type { RedisBackground, RedisStorage } from '@avtomatika/storage-redis'
 import { AvtomatikaError, BlueprintError } from '@avtomatika/protocol'
 import type { Logger } from 'pino'
 import type { Environment } from './environment.ts'
@@ -16,21 +16,26 @@ export interface Parts {
   readonly log: Logger
   /** Default: in memory. */
   readonly storage?: RedisStorage | undefined
+  /** Delivers webhooks and keeps the schedules. Default: this process. */
+  readonly background?: RedisBackground | undefined
 }
 
 /**
  * Builds the engine; it does not run yet.
  * @throws BlueprintError `BLUEPRINT_INVALID` naming the module, the blueprint and what is wrong.
  */
-export function compose({ environment, blueprints, log, storage }: Parts): OrchestratorEngine {
+export function compose(parts: Parts): OrchestratorEngine {
+  const { environment, blueprints, log, storage, background } = parts
   const { clientToken, workerToken, host, port, apiPrefix } = environment
   const { maxRetries, maxTransitions, maxDepth, executorConcurrency } = environment
   const { maxStoredEvents, maxDataBytes, maxJobDataBytes } = environment
   const { taskTimeoutMs, pollTimeoutMs, workerHealthIntervalMs } = environment
-  const { approvalAuth, approvalSecret, webhookPrivateHosts } = environment
+  const { approvalAuth, approvalSecret, webhookPrivateHosts, rateLimits } = environment
+  const { webhookAttempts, retainMs } = environment
   const engine = new OrchestratorEngine({
     logger: log,
     ...(storage && { storage, clock: storage.clock }),
+    ...(background && queuesOf(background, environment)),
     config: {
       host,
       port,
@@ -51,11 +56,24 @@ export function compose({ environment, blueprints, log, storage }: Parts): Orche
       approvalAuth,
       ...(approvalSecret !== undefined && { approvalSecret }),
       webhookPrivateHosts,
+      webhookAttempts,
+      retainMs,
+      rateLimits,
       shutdownTimeoutMs: SHUTDOWN_TIMEOUT_MS,
     },
   })
   for (const each of blueprints) register(engine, each)
   return engine
+}
+
+function queuesOf(
+  background: RedisBackground,
+  { webhookPrivateHosts: allowPrivateHosts, webhookAttempts: attempts }: Environment,
+): Pick<OrchestratorOptions, 'notifier' | 'scheduler'> {
+  return {
+    notifier: () => background.notifier({ allowPrivateHosts, attempts }),
+    scheduler: () => background.scheduler(),
+  }
 }
 
 function register(engine: OrchestratorEngine, { blueprint, file }: LoadedBlueprint): void {

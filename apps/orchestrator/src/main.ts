@@ -4,7 +4,8 @@
  * stop in time, 128 + n when a second signal cut the stop short.
  */
 import type { OrchestratorEngine } from '@avtomatika/core'
-import { RedisStorage } from '@avtomatika/storage-redis'
+import { ConfigError } from '@avtomatika/protocol'
+import { RedisBackground, RedisStorage } from '@avtomatika/storage-redis'
 import type { Logger } from 'pino'
 import { announce } from './announce.ts'
 import { compose } from './compose.ts'
@@ -19,55 +20,85 @@ const STOP_LIMIT_MS = 9_500
 
 interface Running {
   readonly engine: OrchestratorEngine
+  readonly environment: Environment
   readonly log: Logger
   readonly storage: RedisStorage | undefined
+  readonly background: RedisBackground | undefined
 }
 
 async function main(): Promise<number> {
   const signalled = stopSignal()
   const running = await start()
   if (running === undefined) return 1
-  const { engine, log, storage } = running
-  const signal = await signalled
-  log.info({ signal }, 'Stopping: open requests are answered first. Signal again to end at once')
+  const { engine, environment, log, storage, background } = running
+  const end = await Promise.race([signalled, unusable(storage)])
+  const isSignal = typeof end === 'string'
+  if (isSignal) {
+    const signal = end
+    log.info({ signal }, 'Stopping: open requests are answered first. Signal again to end at once')
+  } else {
+    process.stderr.write(startProblem(end, environment))
+  }
   const limit = setTimeout(() => {
     log.error('Stopping took too long; a handler or a request did not end')
     process.exit(1)
   }, STOP_LIMIT_MS)
   await engine.stop()
+  background?.close()
   await storage?.close()
   clearTimeout(limit)
   log.info('Stopped')
-  return 0
+  return isSignal ? 0 : 1
 }
 
 async function start(): Promise<Running | undefined> {
   let environment: Environment | undefined
   let engine: OrchestratorEngine | undefined
   let storage: RedisStorage | undefined
+  let background: RedisBackground | undefined
   try {
     environment = readEnvironment(process.env)
     const log = createLog(environment)
     const blueprints = await loadBlueprints(environment.blueprintsDir)
     storage = await openStorage(environment, log)
-    engine = compose({ environment, blueprints, log, storage })
+    background = await openBackground(environment, log)
+    engine = compose({ environment, blueprints, log, storage, background })
     announce(log, { address: await engine.start(), environment, blueprints })
-    return { engine, log, storage }
+    return { engine, environment, log, storage, background }
   } catch (error) {
     process.stderr.write(startProblem(error, environment))
     await engine?.stop()
+    background?.close()
     await storage?.close()
     return undefined
   }
 }
 
-/** @throws UnavailableError `STORAGE_UNAVAILABLE` when there is no Redis at `REDIS_URL`. */
+/** A Redis that is away is waited for: until it is there, every request is told to come back later. */
 async function openStorage(
-  { redisUrl, redisKeyPrefix }: Environment,
+  { redis, redisKeyPrefix }: Environment,
   log: Logger,
 ): Promise<RedisStorage | undefined> {
-  if (redisUrl === undefined) return undefined
-  return RedisStorage.open({ url: redisUrl, prefix: redisKeyPrefix, log })
+  if (redis === undefined) return undefined
+  return RedisStorage.open({ ...redis, prefix: redisKeyPrefix, whenAway: 'retry', log })
+}
+
+/** Webhooks and schedules, on connections of their own. */
+async function openBackground(
+  { redis, redisKeyPrefix }: Environment,
+  log: Logger,
+): Promise<RedisBackground | undefined> {
+  if (redis === undefined) return undefined
+  return RedisBackground.open({ ...redis, prefix: redisKeyPrefix, log })
+}
+
+/** Resolves with what is wrong when the server that was waited for turns out to be of no use. */
+function unusable(storage: RedisStorage | undefined): Promise<Error> {
+  return new Promise((resolve) => {
+    storage?.ready.catch((error: unknown) => {
+      if (ConfigError.is(error)) resolve(error)
+    })
+  })
 }
 
 // Blueprint modules may hold connections of their own; what they left open must not keep us here.

@@ -31,9 +31,13 @@ describe('readEnvironment', () => {
       workerHealthIntervalMs: 60_000,
       approvalAuth: 'owner',
       approvalSecret: undefined,
-      redisUrl: undefined,
+      redis: undefined,
       redisKeyPrefix: 'avt',
       webhookPrivateHosts: false,
+      webhookAttempts: 8,
+      retainMs: 604_800_000,
+      // Limits that are not set are the engine's.
+      rateLimits: { enabled: true, periodMs: 60_000 },
     })
   })
 
@@ -46,6 +50,8 @@ describe('readEnvironment', () => {
       MAX_DATA_BYTES: '2048',
       MAX_JOB_DATA_BYTES: '1073741824',
       WEBHOOK_PRIVATE_HOSTS: 'TRUE',
+      WEBHOOK_ATTEMPTS: '3',
+      JOB_RETENTION_SECONDS: '3600',
       REDIS_URL: 'rediss://user:pass@host:6380/1',
       REDIS_KEY_PREFIX: 'mine',
     }
@@ -53,12 +59,31 @@ describe('readEnvironment', () => {
       approvalAuth: 'open',
       approvalSecret: 'a secret of many words',
       maxDepth: 0,
+      webhookAttempts: 3,
+      retainMs: 3_600_000,
       maxStoredEvents: 5,
       maxDataBytes: 2048,
       maxJobDataBytes: 1_073_741_824,
-      redisUrl: 'rediss://user:pass@host:6380/1',
+      redis: { url: 'rediss://user:pass@host:6380/1' },
       redisKeyPrefix: 'mine',
       webhookPrivateHosts: true,
+    })
+  })
+
+  it('takes rate limits by the names of the Python system', () => {
+    const set = {
+      RATE_LIMITING_ENABLED: 'False',
+      RATE_LIMIT_LIMIT: '100',
+      RATE_LIMIT_PERIOD: '30',
+      RATE_LIMIT_HEARTBEAT_LIMIT: '120',
+      RATE_LIMIT_POLL_LIMIT: '60',
+    }
+    expect(readEnvironment({ ...REQUIRED, ...set }).rateLimits).toEqual({
+      enabled: false,
+      clientRequests: 100,
+      periodMs: 30_000,
+      heartbeats: 120,
+      emptyPolls: 60,
     })
   })
 
@@ -99,7 +124,10 @@ describe('readEnvironment', () => {
     ['MAX_DATA_BYTES', '0', 'MAX_DATA_BYTES must be'],
     ['MAX_JOB_DATA_BYTES', '1073741825', 'MAX_JOB_DATA_BYTES must be'],
     ['APPROVAL_AUTH', 'nobody', 'APPROVAL_AUTH must be one of owner, open'],
-    ['REDIS_URL', 'http://:secret@host', 'REDIS_URL must be a URL such as redis://'],
+    ['REDIS_URL', 'http://:secret@host', 'REDIS_URL cannot be used: The URL of Redis'],
+    ['RATE_LIMIT_LIMIT', '0', 'RATE_LIMIT_LIMIT must be a whole number from 1 to 1000000'],
+    ['RATE_LIMIT_PERIOD', '0', 'RATE_LIMIT_PERIOD must be'],
+    ['RATE_LIMITING_ENABLED', 'no', 'RATE_LIMITING_ENABLED must be one of true, false'],
     ['WEBHOOK_PRIVATE_HOSTS', 'yes', 'WEBHOOK_PRIVATE_HOSTS must be one of true, false'],
   ])('refuses %s=%s', (name, value, message) => {
     expect(() => readEnvironment({ ...REQUIRED, [name]: value })).toThrow(message)

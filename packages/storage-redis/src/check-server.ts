@@ -7,13 +7,13 @@ import type { Redis } from 'ioredis'
 const LEAST = [6, 2] as const
 
 /** @throws ConfigError `CONFIG_INVALID` for a server that is too old. */
-export async function checkServer(redis: Redis, log?: Pick<Log, 'warn'>): Promise<void> {
+export async function checkServer(redis: Redis, log?: Pick<Log, 'debug' | 'warn'>): Promise<void> {
   const version = versionIn(await redis.info('server'))
   if (version !== undefined && isOlder(version)) {
     const message = `Redis ${version} is too old; 6.2 or newer is needed, or Valkey.`
     throw new ConfigError('CONFIG_INVALID', { message })
   }
-  const policy = await evictionPolicy(redis)
+  const policy = await evictionPolicy(redis, log)
   if (policy === undefined || policy === 'noeviction') return
   log?.warn(
     { policy },
@@ -21,7 +21,7 @@ export async function checkServer(redis: Redis, log?: Pick<Log, 'warn'>): Promis
   )
 }
 
-/** The version that a server says it has; `undefined` if it does not say. */
+/** The version that a server says it has; `undefined` if it does not say. Valkey says which Redis it is like. */
 export function versionIn(info: string): string | undefined {
   return /^redis_version:(\S+)/m.exec(info)?.[1]
 }
@@ -33,11 +33,15 @@ export function isOlder(version: string): boolean {
 }
 
 /** `undefined` where the server does not tell: hosted ones keep it to themselves. */
-async function evictionPolicy(redis: Redis): Promise<string | undefined> {
+async function evictionPolicy(redis: Redis, log?: Pick<Log, 'debug'>): Promise<string | undefined> {
   try {
     const reply = await redis.config('GET', 'maxmemory-policy')
     return Array.isArray(reply) ? String(reply[1]) : undefined
-  } catch {
+  } catch (error) {
+    // A connection that broke is no answer.
+    if (!(error instanceof Error) || error.name !== 'ReplyError') throw error
+    const reason = error.message
+    log?.debug({ reason }, 'Redis does not tell its maxmemory-policy; it should be noeviction')
     return undefined
   }
 }

@@ -39,10 +39,11 @@ export class RedisClock implements Clock {
     return systemClock.after(ms, callback)
   }
 
-  /** Measures now, and every minute from now on. */
+  /** Measures now, and every minute from now on; also when it did already. */
   async start(): Promise<void> {
-    await this.#measure()
+    this.stop()
     this.#plan()
+    await this.#measure()
   }
 
   stop(): void {

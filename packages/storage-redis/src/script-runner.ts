@@ -2,6 +2,7 @@
 import { createHash } from 'node:crypto'
 import { UnavailableError } from '@avtomatika/protocol'
 import type { Redis } from 'ioredis'
+import { withoutCommand } from './connection-error.ts'
 
 export interface Script {
   readonly source: string
@@ -51,7 +52,7 @@ export class ScriptRunner {
 /** What went wrong between us and Redis, as the engine understands it. */
 export function unavailable(error: unknown): UnavailableError {
   const message = 'The storage (Redis) cannot be reached or refuses; try again.'
-  return new UnavailableError('STORAGE_UNAVAILABLE', { message, cause: error })
+  return new UnavailableError('STORAGE_UNAVAILABLE', { message, cause: withoutCommand(error) })
 }
 
 function isUnknownScript(error: unknown): boolean {

@@ -8,13 +8,18 @@ import { systemIds, type Ids } from '../ports/ids.ts'
 import { approvalRoutes, type ApprovalAuth } from './approval-routes.ts'
 import { parseJsonBodies } from './body-parser.ts'
 import { clientAuth, type ClientConfig } from './client-auth.ts'
+import { withClientLimit } from './client-rate-limit.ts'
 import type { ClientRoutesOptions } from './client-routes-options.ts'
 import { commonClientRoutes, createRoute, quarantineRoute } from './client-routes.ts'
+import { deadLetterRoutes } from './dead-letter-routes.ts'
 import { answerError, answerNotFound } from './error-handler.ts'
 import { eventRoutes } from './event-routes.ts'
 import { graphRoutes } from './graph-routes.ts'
 import { quarantineRoutes } from './quarantine-routes.ts'
+import type { RateLimitOptions } from './rate-limits.ts'
+import { readyRoute } from './ready-route.ts'
 import { workerAuth, type WorkerTokens } from './worker-auth.ts'
+import { UsefulRequests, withWorkerLimit } from './worker-rate-limit.ts'
 import { workerRoutes } from './worker-routes.ts'
 
 export interface HttpOptions {
@@ -29,6 +34,8 @@ export interface HttpOptions {
   readonly approvalSecret: string
   readonly pollTimeoutMs: number
   readonly now: () => number
+  /** Default: nobody is limited. */
+  readonly rates?: RateLimitOptions | null
   /** Default: by chance. */
   readonly ids?: Ids
 }
@@ -38,12 +45,13 @@ export const BODY_LIMIT = 10 * 1024 * 1024
 
 /** @throws ConfigError `CONFIG_INVALID` for tokens that cannot be used. */
 export function httpPlugin(options: HttpOptions): FastifyPluginCallback {
-  const { approvalSecret, apiPrefix, ids = systemIds } = options
+  const { approvalSecret, apiPrefix, ids = systemIds, rates = null } = options
   const links = new ApprovalLinks(approvalSecret)
   const auth = clientAuth(options.clients)
-  const worker = { ...options, ids, auth: workerAuth(options.workerTokens) }
+  const useful = new UsefulRequests()
+  const worker = { ...options, ids, rates, useful, auth: workerAuth(options.workerTokens) }
   return (app, _opts, done) => {
-    const client = { ...options, ids, auth, links, mount: app.prefix }
+    const client = { ...options, ids, rates, auth, links, mount: app.prefix }
     parseJsonBodies(app)
     app.setErrorHandler(answerError)
     answerUnknownRoutes(app)
@@ -52,6 +60,7 @@ export function httpPlugin(options: HttpOptions): FastifyPluginCallback {
       next()
     })
     app.get('/_public/status', () => ({ status: 'ok' }))
+    readyRoute(app, options.engine)
     app.get('/_public/metrics', async (_request, reply) => {
       const { metrics } = options.engine
       return reply.type(metrics.contentType).send(await metrics.render())
@@ -60,7 +69,9 @@ export function httpPlugin(options: HttpOptions): FastifyPluginCallback {
     approvalRoutes(app, client)
     app.register((scope, _scopeOptions, ready) => {
       checkFirst(scope, worker.auth.checkToken)
-      workerRoutes(scope, worker)
+      withWorkerLimit(scope, worker, (inner) => {
+        workerRoutes(inner, worker)
+      })
       ready()
     })
     clientRoutes(app, client, apiPrefix)
@@ -94,13 +105,16 @@ function clientRoutes(app: FastifyInstance, options: ClientRoutesOptions, prefix
     app.register(
       (scope, _opts, done) => {
         checkFirst(scope, options.auth.callerOf)
-        commonClientRoutes(scope, options)
-        eventRoutes(scope, options)
-        quarantineRoutes(scope, options)
-        graphRoutes(scope, options)
-        for (const blueprint of blueprints) {
-          if (blueprint.version === version) createRoute(scope, blueprint, options)
-        }
+        withClientLimit(scope, options, (inner) => {
+          commonClientRoutes(inner, options)
+          eventRoutes(inner, options)
+          quarantineRoutes(inner, options)
+          deadLetterRoutes(inner, options)
+          graphRoutes(inner, options)
+          for (const blueprint of blueprints) {
+            if (blueprint.version === version) createRoute(inner, blueprint, options)
+          }
+        })
         done()
       },
       { prefix: mount },

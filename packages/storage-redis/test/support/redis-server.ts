@@ -29,6 +29,8 @@ export interface RedisServerOptions {
   readonly port?: number
   /** Where data lies; made if missing and left in place by `stop`. Default: a scratch folder that `stop` removes. */
   readonly dir?: string
+  /** More settings, as on a command line: `['--tls-port', '7000']`. */
+  readonly settings?: readonly string[]
 }
 
 export interface RedisServer {
@@ -51,14 +53,14 @@ export interface RedisServer {
  * @throws when there is no binary, or the server does not get ready; the message has the end of its log.
  */
 export async function startRedis(options: RedisServerOptions = {}): Promise<RedisServer> {
-  const { appendonly = 'no', dir } = options
+  const { appendonly = 'no', dir, settings = [] } = options
   const binary = await redisBinary()
   const port = options.port ?? (await freePort())
   if (dir !== undefined) await mkdir(dir, { recursive: true })
   const home = dir ?? (await mkdtemp(join(tmpdir(), 'avtomatika-redis-')))
   const guard = guardProcess(dir === undefined ? home : undefined)
   const launch = () =>
-    launchRedis({ command: [binary, ...args({ port, home, appendonly })], guard })
+    launchRedis({ command: [binary, ...args({ port, home, appendonly }), ...settings], guard })
   try {
     return serverOf({ first: await launch(), launch, guard, port, dir: home })
   } catch (error) {
