@@ -36,35 +36,72 @@ export type {
 export { OrchestratorEngine } from './orchestrator/orchestrator-engine.ts'
 export type { AnyBlueprint, OrchestratorOptions } from './orchestrator/orchestrator-engine.ts'
 export type { OrchestratorConfig } from './orchestrator/config.ts'
+export type { RateLimitConfig } from './orchestrator/rate-limit-config.ts'
 export type { ClientConfig } from './http/client-auth.ts'
 export type { WorkerTokens } from './http/worker-auth.ts'
-export { MemoryHistory, MemoryStorage } from './memory/index.ts'
+export { MemoryHistory, MemoryScheduler, MemoryStorage } from './memory/index.ts'
 export { defineTask } from '@avtomatika/protocol'
 export type { TaskContract } from '@avtomatika/protocol'
 
 // What a storage or history adapter implements.
-export { classIdOf } from './ports/storage.ts'
+export { classIdOf } from './ports/task-store.ts'
+export { hintsOf } from './ports/hints-of.ts'
+export type { Hint } from './ports/hint.ts'
 export type {
+  AuditStore,
   ClaimedStep,
-  ClaimedTask,
   CommitEntry,
   CommitOutcome,
   DeadlineStore,
   DueDeadline,
-  Hint,
   JobStore,
   MessageStore,
   OutboxStore,
   StepStore,
   Storage,
+  WakeReasons,
+  WorkerChanges,
+  WorkerStore,
+} from './ports/storage.ts'
+export type {
+  ClaimedTask,
+  HandOver,
+  Reservation,
   TaskClaim,
   TaskClass,
   TaskRenewal,
   TaskStore,
-  WorkerStore,
-} from './ports/storage.ts'
+} from './ports/task-store.ts'
+export type {
+  Hit,
+  HitOutcome,
+  LimitStore,
+  LockGrant,
+  LockStore,
+  QuotaKey,
+  QuotaOutcome,
+  QuotaPeriod,
+  RateLimit,
+} from './ports/limit-store.ts'
 export type { History } from './ports/history.ts'
-export type { Notification, Notifier } from './ports/notifier.ts'
+export type {
+  DeadLetter,
+  DeadLetterQuery,
+  Notification,
+  Notifier,
+  WebhookCall,
+  WebhookVerdict,
+} from './ports/notifier.ts'
+export type { Plan, Scheduler, Tick, Timing } from './ports/scheduler.ts'
+export { nextTickAt } from './ports/ticks.ts'
+export { deadLetterOf } from './webhooks/dead-letters.ts'
+export {
+  createWebhookCall,
+  DEFAULT_WEBHOOK_ATTEMPTS,
+  WEBHOOK_BACKOFF,
+} from './webhooks/webhook-call.ts'
+export type { WebhookCallOptions } from './webhooks/webhook-call.ts'
+export type { ScheduleConfig } from './engine/schedules.ts'
 export type { Hooks, WorkerEventNotice } from './engine/hooks.ts'
 export type { ApprovalAuth } from './http/approval-routes.ts'
 export type { JobMessage } from './job/message.ts'
@@ -78,4 +115,5 @@ export type { BlueprintRef, Job, JobOwner } from './job/job.ts'
 export type { BranchResult, TaskDemand, TaskSpec } from './job/task.ts'
 export type { EndOutcome, EpochMs, JobError } from './job/vocabulary.ts'
 export type { Approval, ChildReport, ReceivedEvent, Wait } from './job/wait.ts'
+export { backoffMs } from './job/retry.ts'
 export type { BackoffPolicy } from './job/retry.ts'

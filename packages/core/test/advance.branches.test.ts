@@ -19,6 +19,7 @@ import {
   failedWith,
   fanOut,
   messagesOf,
+  offerOf,
   offersOf,
   readyJob,
   records,
@@ -69,27 +70,11 @@ describe('a fan-out', () => {
       progress: 0,
       received: null,
     })
-    const offer = (taskId: string): unknown => ({
-      kind: 'offer_task',
-      task: {
-        taskId,
-        jobId: 'j',
-        attempt: 1,
-        demand: { type: 'resize' },
-        params: { width: 10 },
-        priority: 5,
-        strategy: 'default',
-        tracing: { traceparent: '00-aa-bb-01' },
-        executionTimeoutMs: 60_000,
-        resultDeadlineAt: null,
-        avoid: null,
-      },
-    })
     expect(deeds(effects)).toEqual([
       { kind: 'withdraw_step', stepId: 'j-s1' },
-      offer(A),
-      offer(B),
-      offer(C),
+      offerOf(A),
+      offerOf(B),
+      offerOf(C),
       { kind: 'set_deadline', key: 'wait', at: T0 + 10_000 },
     ])
     expect(records(effects)).toMatchObject([

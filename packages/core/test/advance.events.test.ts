@@ -327,6 +327,7 @@ describe('an event of a worker', () => {
           kind: 'notify',
           messageId: 'j:4:1',
           from: 'j',
+          ownerId: 'client-1',
           url: 'https://client.test/hook',
           event: `worker_event:${type}`,
           status: 'waiting_for_worker',

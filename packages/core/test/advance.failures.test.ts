@@ -17,6 +17,7 @@ import {
   ERROR,
   failedWith,
   fanOut,
+  FORGIVEN,
   goTo,
   lastAttempt,
   messagesOf,
@@ -121,13 +122,13 @@ describe('onFailure transition', () => {
     },
     {
       what: 'spent retries',
-      job: lastAttempt(dispatch({}, { failure: { state: 'repair' } }, { onFailure: 'transition' })),
+      job: lastAttempt(FORGIVEN),
       event: taskResult('task-j-2-4', failedWith(C.transient)),
       error: error(C.transient, 'Task failed after 4 attempts: no luck'),
     },
     {
       what: 'too many lost workers',
-      job: lastAttempt(dispatch({}, { failure: { state: 'repair' } }, { onFailure: 'transition' })),
+      job: lastAttempt(FORGIVEN),
       event: taskLost('task-j-2-4'),
       error: error(
         'WORKER_LOST',
@@ -136,7 +137,7 @@ describe('onFailure transition', () => {
     },
     {
       what: 'no worker in time',
-      job: waitingJob(dispatch({}, { failure: { state: 'repair' } }, { onFailure: 'transition' })),
+      job: waitingJob(FORGIVEN),
       event: timerFired(T0 + 10_000),
       error: error(
         C.timeout,

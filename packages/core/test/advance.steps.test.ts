@@ -11,6 +11,7 @@ import {
   ERROR,
   goTo,
   offeredJob,
+  offerOf,
   readyJob,
   records,
   retryingJob,
@@ -106,22 +107,7 @@ describe('a handler that dispatches a task', () => {
     })
     expect(deeds(effects)).toEqual([
       { kind: 'withdraw_step', stepId: 'j-s1' },
-      {
-        kind: 'offer_task',
-        task: {
-          taskId: TASK_1,
-          jobId: 'j',
-          attempt: 1,
-          demand: { type: 'resize' },
-          params: { width: 10 },
-          priority: 5,
-          strategy: 'default',
-          tracing: { traceparent: '00-aa-bb-01' },
-          executionTimeoutMs: 60_000,
-          resultDeadlineAt: null,
-          avoid: null,
-        },
-      },
+      offerOf(TASK_1),
       { kind: 'set_deadline', key: 'wait', at: T0 + 10_001 },
     ])
     expect(records(effects)).toMatchObject([

@@ -11,6 +11,7 @@ import {
   decide,
   deeds,
   lastAttempt,
+  LIVE_WAITS,
   offeredJob,
   offersOf,
   records,
@@ -20,6 +21,7 @@ import {
   taskLost,
   taskProgress,
   taskResult,
+  TIMER_CLEARED,
   timerFired,
   TRANSITIONS,
   WAITS,
@@ -166,38 +168,19 @@ describe('a deadline', () => {
 })
 
 describe('a cancellation', () => {
-  const waits = [
-    'step',
-    'retry',
-    'offered',
-    'claimed',
-    'backing_off',
-    'branches',
-    'approval',
-    'child',
-    'event',
-    'sleep',
-  ] as const
-  const timerCleared = { kind: 'clear_deadline', key: 'wait' }
   const expected = {
     step: [{ kind: 'withdraw_step', stepId: 'j-s1' }],
-    retry: [{ kind: 'clear_deadline', key: 'wait' }],
-    offered: [
-      { kind: 'withdraw_task', taskId: TASK_1 },
-      { kind: 'clear_deadline', key: 'wait' },
-    ],
-    claimed: [
-      { kind: 'withdraw_task', taskId: TASK_1 },
-      { kind: 'clear_deadline', key: 'wait' },
-    ],
-    backing_off: [{ kind: 'clear_deadline', key: 'wait' }],
+    retry: [TIMER_CLEARED],
+    offered: [{ kind: 'withdraw_task', taskId: TASK_1 }, TIMER_CLEARED],
+    claimed: [{ kind: 'withdraw_task', taskId: TASK_1 }, TIMER_CLEARED],
+    backing_off: [TIMER_CLEARED],
     // Each branch, whether it is with a worker or still on offer.
     branches: [
       { kind: 'withdraw_task', taskId: TASK_1 },
       { kind: 'withdraw_task', taskId: 'task-j-3-1' },
-      timerCleared,
+      TIMER_CLEARED,
     ],
-    approval: [timerCleared],
+    approval: [TIMER_CLEARED],
     child: [
       {
         kind: 'send',
@@ -210,10 +193,10 @@ describe('a cancellation', () => {
         },
       },
     ],
-    event: [timerCleared],
-    sleep: [timerCleared],
+    event: [TIMER_CLEARED],
+    sleep: [TIMER_CLEARED],
   }
-  it.each(waits)('in wait %s ends the job and takes back what was out (D-16, J5)', (wait) => {
+  it.each(LIVE_WAITS)('in wait %s ends the job and takes back what was out (D-16, J5)', (wait) => {
     const { job, effects } = change(WAITS[wait], cancelRequested(T0 + 1))
     expect(job).toMatchObject({
       status: 'cancelled',

@@ -18,6 +18,7 @@ import {
   dispatch,
   failedWith,
   fanOut,
+  FORGIVEN,
   messagesOf,
   offeredJob,
   offersOf,
@@ -34,6 +35,7 @@ import {
   taskClaimed,
   taskLost,
   taskResult,
+  TIMER_CLEARED,
   timerFired,
   TRANSITIONS,
   waitForEvent,
@@ -111,25 +113,19 @@ describe('the deadline of a job', () => {
       wait: 'retry',
       make: (fields) => after(readyJob(fields), stepFailed('j-s1')),
       status: 'awaiting_retry',
-      taken: [{ kind: 'clear_deadline', key: 'wait' }],
+      taken: [TIMER_CLEARED],
     },
     {
       wait: 'a task on offer',
       make: (fields) => waitingJob(dispatch(), fields),
       status: 'waiting_for_worker',
-      taken: [
-        { kind: 'withdraw_task', taskId: TASK_1 },
-        { kind: 'clear_deadline', key: 'wait' },
-      ],
+      taken: [{ kind: 'withdraw_task', taskId: TASK_1 }, TIMER_CLEARED],
     },
     {
       wait: 'a task with a worker',
       make: (fields) => after(waitingJob(dispatch(), fields), taskClaimed(TASK_1)),
       status: 'waiting_for_worker',
-      taken: [
-        { kind: 'withdraw_task', taskId: TASK_1 },
-        { kind: 'clear_deadline', key: 'wait' },
-      ],
+      taken: [{ kind: 'withdraw_task', taskId: TASK_1 }, TIMER_CLEARED],
     },
     {
       wait: 'a task that pauses',
@@ -140,20 +136,13 @@ describe('the deadline of a job', () => {
           taskResult(TASK_1, failedWith('TRANSIENT_ERROR')),
         ),
       status: 'waiting_for_worker',
-      taken: [{ kind: 'clear_deadline', key: 'wait' }],
+      taken: [TIMER_CLEARED],
     },
     {
       wait: 'a task whose failure has a transition',
-      make: (fields) =>
-        waitingJob(
-          dispatch({}, { failure: { state: 'repair' } }, { onFailure: 'transition' }),
-          fields,
-        ),
+      make: (fields) => waitingJob(FORGIVEN, fields),
       status: 'waiting_for_worker',
-      taken: [
-        { kind: 'withdraw_task', taskId: TASK_1 },
-        { kind: 'clear_deadline', key: 'wait' },
-      ],
+      taken: [{ kind: 'withdraw_task', taskId: TASK_1 }, TIMER_CLEARED],
     },
     {
       wait: 'branches',
@@ -162,14 +151,14 @@ describe('the deadline of a job', () => {
       taken: [
         { kind: 'withdraw_task', taskId: TASK_1 },
         { kind: 'withdraw_task', taskId: 'task-j-3-1' },
-        { kind: 'clear_deadline', key: 'wait' },
+        TIMER_CLEARED,
       ],
     },
     {
       wait: 'approval',
       make: (fields) => waitingJob(awaitApproval({ onTimeout: { state: 'late' } }), fields),
       status: 'waiting_for_human',
-      taken: [{ kind: 'clear_deadline', key: 'wait' }],
+      taken: [TIMER_CLEARED],
     },
     {
       wait: 'child',
@@ -181,13 +170,13 @@ describe('the deadline of a job', () => {
       wait: 'event',
       make: (fields) => waitingJob(waitForEvent({ timeout: { state: 'late' } }), fields),
       status: 'waiting_for_event',
-      taken: [{ kind: 'clear_deadline', key: 'wait' }],
+      taken: [TIMER_CLEARED],
     },
     {
       wait: 'sleep',
       make: (fields) => waitingJob(sleep(), fields),
       status: 'sleeping',
-      taken: [{ kind: 'clear_deadline', key: 'wait' }],
+      taken: [TIMER_CLEARED],
     },
   ]
 

@@ -2,6 +2,7 @@
 import { describe, expect, it } from 'vitest'
 import { advance } from '../src/job/advance.ts'
 import type { Decision } from '../src/job/decision.ts'
+import type { JobEvent } from '../src/job/event.ts'
 import {
   approvalDecided,
   cancelRequested,
@@ -9,8 +10,10 @@ import {
   created,
   decide,
   discardRequested,
+  EVENT_KINDS,
   eventReceived,
   goTo,
+  LIVE_WAITS,
   readyJob,
   retryRequested,
   RULES,
@@ -29,20 +32,7 @@ import {
 import { T0 } from '../src/testing/index.ts'
 
 type WaitName = keyof typeof WAITS
-const WAIT_NAMES = [
-  'step',
-  'retry',
-  'offered',
-  'claimed',
-  'backing_off',
-  'branches',
-  'approval',
-  'child',
-  'event',
-  'sleep',
-  'quarantined',
-  'ended',
-] as const satisfies readonly WaitName[]
+const WAIT_NAMES = [...LIVE_WAITS, 'quarantined', 'ended'] as const satisfies readonly WaitName[]
 
 /** An hour later every deadline has passed. */
 const LATER = T0 + 3_600_000
@@ -63,8 +53,8 @@ const EVENTS = {
   cancel_requested: cancelRequested(),
   retry_requested: retryRequested(),
   discard_requested: discardRequested(),
-} as const
-type EventKind = keyof typeof EVENTS
+} as const satisfies Record<EventKind, JobEvent>
+type EventKind = (typeof EVENT_KINDS)[number]
 
 /** A column for each wait: the same answer in all but those that are named. */
 function row(usual: string, exceptions: Partial<Record<WaitName, string>>): WaitAnswers {
@@ -108,24 +98,6 @@ const TABLE: Record<EventKind, WaitAnswers> = {
   retry_requested: row('NOT_QUARANTINED', { quarantined: X }),
   discard_requested: row('NOT_QUARANTINED', { quarantined: X }),
 }
-
-const EVENT_KINDS = [
-  'step_succeeded',
-  'step_failed',
-  'step_deferred',
-  'task_claimed',
-  'task_progress',
-  'task_result',
-  'task_lost',
-  'worker_event',
-  'event_received',
-  'approval_decided',
-  'child_ended',
-  'timer_fired',
-  'cancel_requested',
-  'retry_requested',
-  'discard_requested',
-] as const satisfies readonly EventKind[]
 
 function answerOf(decision: Decision): string {
   if (decision.kind === 'ignored') return decision.reason

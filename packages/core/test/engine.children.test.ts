@@ -4,10 +4,8 @@ import { Blueprint } from '../src/blueprint/blueprint.ts'
 import type { ChildOptions } from '../src/blueprint/actions.ts'
 import type { HandlerContext } from '../src/blueprint/handler-context.ts'
 import type { Job } from '../src/job/job.ts'
-import type { JobMessage } from '../src/job/message.ts'
-import { MemoryStorage } from '../src/memory/index.ts'
-import type { CommitEntry, CommitOutcome } from '../src/ports/storage.ts'
 import { create, Hand, oneTask, OWNER, SETTINGS, World } from './support/engine-world.ts'
+import { openStorage, overlay } from './support/storage-under-test.ts'
 
 /** Runs `child` and ends with what came of it; every end of it leads on. */
 function parentOf(child: string, options: Partial<ChildOptions> = {}): Blueprint {
@@ -20,17 +18,17 @@ function parentOf(child: string, options: Partial<ChildOptions> = {}): Blueprint
 }
 
 /** Keeps messages back until told, and hands out each as often as asked. */
-class SlowMail extends MemoryStorage {
+class SlowMail {
   isHeld = true
   copies = 1
-
-  override async claimMessages(
-    ...args: Parameters<MemoryStorage['claimMessages']>
-  ): Promise<readonly JobMessage[]> {
-    if (this.isHeld) return []
-    const messages = await super.claimMessages(...args)
-    return messages.flatMap((message) => Array.from({ length: this.copies }, () => message))
-  }
+  readonly #prompt = openStorage()
+  readonly storage = overlay(this.#prompt, {
+    claimMessages: async (claim) => {
+      if (this.isHeld) return []
+      const messages = await this.#prompt.claimMessages(claim)
+      return messages.flatMap((message) => Array.from({ length: this.copies }, () => message))
+    },
+  })
 }
 
 async function childOf(world: World, parentId: string): Promise<Job> {
@@ -111,10 +109,10 @@ describe('a child job', () => {
 
   // D-17: a parent was resumed two or three times.
   it('is made once and resumes its parent once, though every message comes three times (D-17)', async () => {
-    const storage = new SlowMail()
-    storage.isHeld = false
-    storage.copies = 3
-    const world = new World({ storage })
+    const mail = new SlowMail()
+    mail.isHeld = false
+    mail.copies = 3
+    const world = new World({ storage: mail.storage })
     let runs = 0
     const child = new Blueprint('invoice').state('begin', { start: true, end: true }, () => {
       runs += 1
@@ -312,14 +310,14 @@ describe('a child job', () => {
 
 describe('a parent that ends', () => {
   it('before its child exists has no child: the order to make it comes too late', async () => {
-    const storage = new SlowMail()
-    const world = new World({ storage })
+    const mail = new SlowMail()
+    const world = new World({ storage: mail.storage })
     const parent = parentOf('order')
     const engine = world.engine(parent, oneTask())
     const jobId = await create(engine, parent)
     const { wait } = await world.job(jobId)
     await engine.cancelJob(jobId)
-    storage.isHeld = false
+    mail.isHeld = false
     await world.clock.advance(30_000)
     expect(wait).toMatchObject({ for: 'child' })
     expect(await world.storage.findJob(wait?.for === 'child' ? wait.childId : '')).toBeUndefined()
@@ -354,25 +352,24 @@ describe('a parent that ends', () => {
   })
 
   it('while its child is being made cancels that child: none is left behind', async () => {
-    class CancelInBetween extends MemoryStorage {
-      beforeCreate: (() => Promise<void>) | undefined
-
-      override async commit(entries: readonly CommitEntry[]): Promise<readonly CommitOutcome[]> {
-        const act = this.beforeCreate
+    let beforeCreate: (() => Promise<void>) | undefined
+    const inner = openStorage()
+    const storage = overlay(inner, {
+      commit: async (entries) => {
+        const act = beforeCreate
         if (act !== undefined && entries.some(({ job }) => job.parentId !== null)) {
-          this.beforeCreate = undefined
+          beforeCreate = undefined
           // As another engine would: straight to the storage, and its word is delivered at once.
           await act()
         }
-        return super.commit(entries)
-      }
-    }
-    const storage = new CancelInBetween()
+        return inner.commit(entries)
+      },
+    })
     const world = new World({ storage })
     const parent = parentOf('order')
     const one = world.engine(parent, oneTask())
     const two = world.engine(parent, oneTask())
-    storage.beforeCreate = () => two.cancelJob('job-1')
+    beforeCreate = () => two.cancelJob('job-1')
     const jobId = await create(one, parent)
     await world.clock.advance(60_000)
     expect(await world.job(jobId)).toMatchObject({ status: 'cancelled' })
@@ -499,13 +496,13 @@ describe('a child blueprint that is not there', () => {
   })
 
   it('is waited for when it was there at the step and is not loaded any more', async () => {
-    const storage = new SlowMail()
-    const world = new World({ storage })
+    const mail = new SlowMail()
+    const world = new World({ storage: mail.storage })
     const parent = parentOf('order')
     const engine = world.engine(parent, oneTask())
     const jobId = await create(engine, parent)
     await engine.stop()
-    storage.isHeld = false
+    mail.isHeld = false
     const poorer = world.engine(parent)
     await world.clock.advance(60_000)
     expect(await childOf(world, jobId)).toMatchObject({

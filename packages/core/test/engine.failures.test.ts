@@ -2,8 +2,8 @@ import { describe, expect, it } from 'vitest'
 import { Blueprint } from '../src/blueprint/blueprint.ts'
 import type { DispatchOptions } from '../src/blueprint/actions.ts'
 import type { Engine } from '../src/engine/engine.ts'
-import { settled } from '../src/testing/simulated-clock.ts'
 import { create, Hand, oneTask, World } from './support/engine-world.ts'
+import { settled } from './support/storage-under-test.ts'
 
 /** Dispatches one task with these options; ends in `done`, `repaired` or `failed`. */
 function dispatching(options: Partial<DispatchOptions> = {}): Blueprint {
@@ -179,7 +179,7 @@ describe('what a worker reports', () => {
     expect(await worker.report(task, TRANSIENT)).toMatchObject({ kind: 'changed', answer })
     await worker.beat({ status: 'offline' })
     expect(await worker.report(task, TRANSIENT)).toEqual({ kind: 'repeated', answer })
-    await world.clock.advance(3_600_000)
+    await world.pass(3_600_000)
     expect(await worker.report(task, TRANSIENT)).toEqual({ kind: 'repeated', answer })
     expect(await world.job(jobId)).toMatchObject({
       status: 'waiting_for_worker',

@@ -1,8 +1,8 @@
 import { describe, expect, it } from 'vitest'
 import { z } from 'zod'
 import { Blueprint } from '../src/blueprint/blueprint.ts'
-import { settled } from '../src/testing/simulated-clock.ts'
 import { create, Hand, oneTask, World } from './support/engine-world.ts'
+import { settled } from './support/storage-under-test.ts'
 
 describe('a job', () => {
   it('goes from state to state, through a worker, to its end', async () => {

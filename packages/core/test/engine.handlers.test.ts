@@ -1,8 +1,8 @@
 import { describe, expect, it } from 'vitest'
 import { Blueprint } from '../src/blueprint/blueprint.ts'
 import type { Handler } from '../src/blueprint/handler-context.ts'
-import { settled } from '../src/testing/simulated-clock.ts'
 import { create, Hand, oneTask, World } from './support/engine-world.ts'
+import { settled } from './support/storage-under-test.ts'
 
 /** One state with this handler, and an end. */
 function withHandler(handler: Handler): Blueprint {
@@ -256,7 +256,7 @@ describe('a job whose blueprint is not loaded', () => {
       retryCount: 0,
       error: { code: 'BLUEPRINT_NOT_LOADED', message: expect.stringContaining("'order' (v2)") },
     })
-    await world.clock.advance(3_600_000)
+    await world.pass(3_600_000)
     expect(await world.job(jobId)).toMatchObject({ status: 'awaiting_retry', retryCount: 0 })
     expect((await world.records(jobId)).filter((type) => type === 'state_deferred')).toHaveLength(1)
 

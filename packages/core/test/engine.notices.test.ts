@@ -2,12 +2,13 @@ import { UnavailableError } from '@avtomatika/protocol'
 import { describe, expect, it } from 'vitest'
 import { Blueprint } from '../src/blueprint/blueprint.ts'
 import type { Handler } from '../src/blueprint/handler-context.ts'
-import type { WorkerEventNotice } from '../src/engine/hooks.ts'
+import type { Engine } from '../src/engine/engine.ts'
+import type { Hooks, WorkerEventNotice } from '../src/engine/hooks.ts'
 import type { HistoryRecord } from '../src/job/effect.ts'
-import type { JobMessage } from '../src/job/message.ts'
-import { MemoryHistory, MemoryStorage } from '../src/memory/index.ts'
+import { MemoryHistory } from '../src/memory/index.ts'
 import type { Notification } from '../src/ports/notifier.ts'
 import { create, Hand, oneTask, World } from './support/engine-world.ts'
+import { openStorage, overlay } from './support/storage-under-test.ts'
 
 const HOOK = { webhookUrl: 'https://host/hook?key=1' }
 
@@ -76,7 +77,7 @@ describe('a webhook', () => {
     const blueprint = doing(handler)
     const engine = world.engine(blueprint)
     const jobId = await create(engine, blueprint, HOOK)
-    await world.clock.advance(3_600_000)
+    await world.pass(3_600_000)
     const { status, result, error } = await world.job(jobId)
     expect(world.calls(jobId)).toEqual([[event, status]])
     expect(world.notifications).toMatchObject([
@@ -133,12 +134,10 @@ describe('a webhook', () => {
 
   it('tells each event of a worker, and each that a handler sends in its own name, once', async () => {
     const world = new World()
-    const blueprint = new Blueprint('b')
-      .state('start', { start: true }, ({ actions }) => {
-        actions.sendEvent({ name: 'begun', data: { n: 1 } })
-        actions.dispatchTask({ type: 'resize', transitions: { success: 'done' } })
-      })
-      .state('done', { end: true })
+    const blueprint = doing(({ actions }) => {
+      actions.sendEvent({ name: 'begun', data: { n: 1 } })
+      actions.dispatchTask({ type: 'resize', transitions: { success: 'done' } })
+    })
     const engine = world.engine(blueprint)
     const worker = await Hand.hire(engine)
     const jobId = await create(engine, blueprint, HOOK)
@@ -197,44 +196,36 @@ describe('a webhook', () => {
 
 describe('a message between jobs', () => {
   /** A storage that loses its connection now and then, by the name of the call. */
-  class Shaky extends MemoryStorage {
+  class Shaky {
     readonly broken = new Map<string, number>()
+    readonly #sound = openStorage()
+    readonly storage = overlay(this.#sound, {
+      claimMessages: async (claim) => {
+        this.#mayFail('claimMessages')
+        return this.#sound.claimMessages(claim)
+      },
+      ackMessages: async (messageIds) => {
+        this.#mayFail('ackMessages')
+        await this.#sound.ackMessages(messageIds)
+      },
+      commit: async (entries) => {
+        const isChild = entries.some(({ job }) => job.parentId !== null)
+        if (isChild) this.#mayFail('commit before')
+        const outcomes = await this.#sound.commit(entries)
+        // Written, but the answer is lost on the way.
+        if (isChild) this.#mayFail('commit after')
+        return outcomes
+      },
+      findJob: async (jobId) => {
+        this.#mayFail('findJob')
+        return this.#sound.findJob(jobId)
+      },
+    })
 
-    #fails(call: string): boolean {
+    #mayFail(call: string): void {
       const left = this.broken.get(call) ?? 0
       this.broken.set(call, left - 1)
-      return left > 0
-    }
-
-    override async claimMessages(
-      ...args: Parameters<MemoryStorage['claimMessages']>
-    ): Promise<readonly JobMessage[]> {
-      if (this.#fails('claimMessages')) throw away()
-      return super.claimMessages(...args)
-    }
-
-    override async ackMessages(...args: Parameters<MemoryStorage['ackMessages']>): Promise<void> {
-      if (this.#fails('ackMessages')) throw away()
-      await super.ackMessages(...args)
-    }
-
-    override async commit(
-      ...args: Parameters<MemoryStorage['commit']>
-    ): ReturnType<MemoryStorage['commit']> {
-      const [entries] = args
-      const isChild = entries.some(({ job }) => job.parentId !== null)
-      if (isChild && this.#fails('commit before')) throw away()
-      const outcomes = await super.commit(...args)
-      // Written, but the answer is lost on the way.
-      if (isChild && this.#fails('commit after')) throw away()
-      return outcomes
-    }
-
-    override async findJob(
-      ...args: Parameters<MemoryStorage['findJob']>
-    ): ReturnType<MemoryStorage['findJob']> {
-      if (this.#fails('findJob')) throw away()
-      return super.findJob(...args)
+      if (left > 0) throw away()
     }
   }
 
@@ -248,8 +239,8 @@ describe('a message between jobs', () => {
   ])(
     'comes through although %s fails %i times; its work is done once (D-11)',
     async (call, times) => {
-      const storage = new Shaky()
-      const world = new World({ storage })
+      const shaky = new Shaky()
+      const world = new World({ storage: shaky.storage })
       let runs = 0
       const child = new Blueprint('child').state('begin', { start: true, end: true }, () => {
         runs += 1
@@ -261,10 +252,10 @@ describe('a message between jobs', () => {
         })
         .state('done', { end: true }, ({ child: report }) => ({ ...report }))
       const engine = world.engine(parent, child)
-      storage.broken.set(call, times)
+      shaky.broken.set(call, times)
       const jobId = await create(engine, parent, HOOK)
       await world.clock.advance(300_000)
-      expect(storage.broken.get(call)).toBeLessThanOrEqual(0)
+      expect(shaky.broken.get(call)).toBeLessThanOrEqual(0)
       expect(await world.job(jobId)).toMatchObject({ status: 'finished', transitionCount: 1 })
       expect(await world.job(`${jobId}-c2`)).toMatchObject({ status: 'finished' })
       // A step whose commit was lost on the way may have run twice; its outcome counts once.
@@ -294,6 +285,25 @@ describe('a message between jobs', () => {
     expect(world.calls(jobId)).toEqual([['job_finished', 'finished']])
   })
 })
+
+/** A job that its worker's error has brought into quarantine. */
+async function quarantined(
+  world: World,
+  engine: Engine,
+): Promise<{ readonly worker: Hand; readonly jobId: string }> {
+  const worker = await Hand.hire(engine)
+  const jobId = await create(engine, oneTask())
+  const error = { code: 'PERMANENT_ERROR', message: 'no' }
+  await worker.report(await worker.take(), { status: 'failure', error })
+  await world.clock.advance(0)
+  return { worker, jobId }
+}
+
+/** A host that notes each end it is told of. */
+function endsNoted(): { readonly ended: string[]; readonly hooks: Hooks } {
+  const ended: string[] = []
+  return { ended, hooks: { onJobFinished: ({ id }) => void ended.push(id) } }
+}
 
 describe('a host', () => {
   it('is told of each end once, with the job as it ended', async () => {
@@ -342,11 +352,7 @@ describe('a host', () => {
       },
     })
     const engine = world.engine(oneTask())
-    const worker = await Hand.hire(engine)
-    const jobId = await create(engine, oneTask())
-    const error = { code: 'PERMANENT_ERROR', message: 'no' }
-    await worker.report(await worker.take(), { status: 'failure', error })
-    await world.clock.advance(0)
+    const { worker, jobId } = await quarantined(world, engine)
     await engine.desk.retry(jobId, null)
     await world.clock.advance(0)
     await worker.report(await worker.take())
@@ -363,12 +369,10 @@ describe('a host', () => {
         },
       },
     })
-    const blueprint = new Blueprint('b')
-      .state('start', { start: true }, ({ actions }) => {
-        actions.sendEvent({ name: 'begun', data: { n: 1 } })
-        actions.dispatchTask({ type: 'resize', transitions: { success: 'done' } })
-      })
-      .state('done', { end: true })
+    const blueprint = doing(({ actions }) => {
+      actions.sendEvent({ name: 'begun', data: { n: 1 } })
+      actions.dispatchTask({ type: 'resize', transitions: { success: 'done' } })
+    })
     const engine = world.engine(blueprint)
     const worker = await Hand.hire(engine)
     const jobId = await create(engine, blueprint)
@@ -419,11 +423,7 @@ describe('a host', () => {
       },
     })
     const engine = world.engine(oneTask())
-    const worker = await Hand.hire(engine)
-    const jobId = await create(engine, oneTask())
-    const error = { code: 'PERMANENT_ERROR', message: 'no' }
-    await worker.report(await worker.take(), { status: 'failure', error })
-    await world.clock.advance(0)
+    const { jobId } = await quarantined(world, engine)
     expect(await world.job(jobId)).toMatchObject({ status: 'failed' })
   })
 
@@ -437,16 +437,9 @@ describe('a host', () => {
         await super.append(records)
       }
     }
-    const ended: string[] = []
     const history = new ShakyHistory()
-    const world = new World({
-      history,
-      hooks: {
-        onJobFinished: ({ id }) => {
-          ended.push(id)
-        },
-      },
-    })
+    const { ended, hooks } = endsNoted()
+    const world = new World({ history, hooks })
     const engine = world.engine(oneTask())
     const jobId = await create(engine, oneTask())
     await world.clock.advance(1)
@@ -459,43 +452,30 @@ describe('a host', () => {
   })
 
   it('is told even when its job could not be read at first', async () => {
-    class Blinking extends MemoryStorage {
-      state: 'whole' | 'broken' | 'mended' = 'whole'
-
-      override async findJob(
-        ...args: Parameters<MemoryStorage['findJob']>
-      ): ReturnType<MemoryStorage['findJob']> {
-        if (this.state !== 'broken') return super.findJob(...args)
-        this.state = 'mended'
+    let state: 'whole' | 'broken' | 'mended' = 'whole'
+    const inner = openStorage()
+    const storage = overlay(inner, {
+      findJob: async (jobId) => {
+        if (state !== 'broken') return inner.findJob(jobId)
+        state = 'mended'
         throw away()
-      }
-
-      override async claimRecords(
-        ...args: Parameters<MemoryStorage['claimRecords']>
-      ): ReturnType<MemoryStorage['claimRecords']> {
-        const records = await super.claimRecords(...args)
+      },
+      claimRecords: async (claim) => {
+        const records = await inner.claimRecords(claim)
         const isLast = records.some(({ type }) => type === 'job_cancelled')
-        if (isLast && this.state === 'whole') this.state = 'broken'
+        if (isLast && state === 'whole') state = 'broken'
         return records
-      }
-    }
-    const storage = new Blinking()
-    const ended: string[] = []
-    const world = new World({
-      storage,
-      hooks: {
-        onJobFinished: ({ id }) => {
-          ended.push(id)
-        },
       },
     })
+    const { ended, hooks } = endsNoted()
+    const world = new World({ storage, hooks })
     const engine = world.engine(oneTask())
     const jobId = await create(engine, oneTask())
     await engine.stop()
     await engine.cancelJob(jobId)
     world.engine(oneTask())
     await world.clock.advance(120_000)
-    expect(storage.state).toBe('mended')
+    expect(state).toBe('mended')
     expect(ended).toEqual([jobId])
   })
 })

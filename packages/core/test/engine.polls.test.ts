@@ -1,10 +1,9 @@
 import { describe, expect, it } from 'vitest'
 import { Blueprint } from '../src/blueprint/blueprint.ts'
 import type { HistoryRecord } from '../src/job/effect.ts'
-import { MemoryHistory, MemoryStorage } from '../src/memory/index.ts'
-import type { ClaimedTask, TaskClaim } from '../src/ports/storage.ts'
-import { settled } from '../src/testing/simulated-clock.ts'
+import { MemoryHistory } from '../src/memory/index.ts'
 import { create, Hand, oneTask, registryOf, World } from './support/engine-world.ts'
+import { openStorage, overlay, settled } from './support/storage-under-test.ts'
 
 /** Says whether a promise has been settled by now. */
 async function isOver(promise: Promise<unknown>): Promise<boolean> {
@@ -17,17 +16,27 @@ async function isOver(promise: Promise<unknown>): Promise<boolean> {
   return over
 }
 
-/** Counts the claims, and lets a test act between a claim and what follows from it. */
-class WatchedStorage extends MemoryStorage {
+/** Counts the claims, and lets a test act between a claim or a hand-over and what follows from it. */
+class WatchedStorage {
   claims = 0
-  afterClaim: (claimed: readonly ClaimedTask[]) => Promise<void> = () => Promise.resolve()
-
-  override async claimTasks(claim: TaskClaim): Promise<readonly ClaimedTask[]> {
-    this.claims += 1
-    const claimed = await super.claimTasks(claim)
-    await this.afterClaim(claimed)
-    return claimed
-  }
+  handOvers = 0
+  afterClaim: () => Promise<void> = () => Promise.resolve()
+  readonly #inner = openStorage()
+  readonly storage = overlay(this.#inner, {
+    commit: async (entries) => {
+      const outcomes = await this.#inner.commit(entries)
+      const handed = entries.flatMap(({ handOvers = [] }) => handOvers)
+      this.handOvers += handed.length
+      if (handed.length > 0) await this.afterClaim()
+      return outcomes
+    },
+    claimTasks: async (claim) => {
+      this.claims += 1
+      const claimed = await this.#inner.claimTasks(claim)
+      await this.afterClaim()
+      return claimed
+    },
+  })
 }
 
 describe('a waiting poll', () => {
@@ -61,22 +70,26 @@ describe('a waiting poll', () => {
     expect(engine.dispatcher.waitingPolls).toBe(0)
   })
 
-  it('is the only one woken for a task; the others are left in peace', async () => {
-    const storage = new WatchedStorage()
-    const world = new World({ storage })
-    const engine = world.engine(oneTask())
-    const workers = await Promise.all(['a', 'b', 'c', 'd'].map((id) => Hand.hire(engine, id)))
-    // So that the class of the task is known, and polls do look at it.
-    await create(engine, oneTask())
-    await workers[0]?.take()
-    const polls = workers.map((worker) => worker.poll(30_000))
-    await settled()
-    const before = storage.claims
-    await create(engine, oneTask())
-    expect(storage.claims - before).toBe(1)
-    expect(engine.dispatcher.waitingPolls).toBe(3)
-    expect((await Promise.all(polls.map(isOver))).filter(Boolean)).toHaveLength(1)
-  })
+  it.each([
+    ['here', { claims: 0, handOvers: 1 }],
+    ['elsewhere', { claims: 1, handOvers: 0 }],
+  ])(
+    'is the only one woken for a task from %s; the others are left in peace',
+    async (where, costs) => {
+      const watched = new WatchedStorage()
+      const world = new World({ storage: watched.storage })
+      const [engine, other] = [world.engine(oneTask()), world.engine(oneTask())]
+      const workers = await Promise.all(['a', 'b', 'c', 'd'].map((id) => Hand.hire(engine, id)))
+      const polls = workers.map((worker) => worker.poll(30_000))
+      await settled()
+      const { claims, handOvers } = watched
+      await create(where === 'here' ? engine : other, oneTask())
+      const paid = { claims: watched.claims - claims, handOvers: watched.handOvers - handOvers }
+      expect(paid).toEqual(costs)
+      expect(engine.dispatcher.waitingPolls).toBe(3)
+      expect((await Promise.all(polls.map(isOver))).filter(Boolean)).toHaveLength(1)
+    },
+  )
 
   it('is one of many that are all answered when as many tasks are offered', async () => {
     const world = new World()
@@ -104,22 +117,25 @@ describe('a waiting poll', () => {
   })
 
   // D-12: a task was gone when the poll that had it went away.
-  it('that was aborted while the task was on its way gives it to the next, free of charge (D-12)', async () => {
-    const storage = new WatchedStorage()
-    const world = new World({ storage })
-    const engine = world.engine(oneTask())
-    const [gone, next] = [await Hand.hire(engine, 'gone'), await Hand.hire(engine, 'next')]
-    const left = new AbortController()
-    const first = gone.poll(30_000, { signal: left.signal })
-    const second = next.poll(30_000)
-    await settled()
-    storage.afterClaim = async () => left.abort()
-    const jobId = await create(engine, oneTask())
-    expect(await first).toEqual([])
-    expect(await isOver(second)).toBe(true)
-    expect(await second).toMatchObject([{ task: { jobId } }])
-    expect(await world.job(jobId)).toMatchObject({ wait: { retries: 0 }, lastWorkerId: 'next' })
-  })
+  it.each(['here', 'elsewhere'])(
+    'that was aborted while a task from %s was on its way gives it to the next, free of charge (D-12)',
+    async (where) => {
+      const watched = new WatchedStorage()
+      const world = new World({ storage: watched.storage })
+      const [engine, other] = [world.engine(oneTask()), world.engine(oneTask())]
+      const [gone, next] = [await Hand.hire(engine, 'gone'), await Hand.hire(engine, 'next')]
+      const left = new AbortController()
+      const first = gone.poll(30_000, { signal: left.signal })
+      const second = next.poll(30_000)
+      await settled()
+      watched.afterClaim = async () => left.abort()
+      const jobId = await create(where === 'here' ? engine : other, oneTask())
+      expect(await first).toEqual([])
+      expect(await isOver(second)).toBe(true)
+      expect(await second).toMatchObject([{ task: { jobId } }])
+      expect(await world.job(jobId)).toMatchObject({ wait: { retries: 0 }, lastWorkerId: 'next' })
+    },
+  )
 
   it('of a worker that is gone is refused, and its task goes to the next at once', async () => {
     const world = new World()
@@ -153,14 +169,14 @@ describe('a waiting poll', () => {
   })
 
   it('goes on to the next task when the one it claimed was cancelled under its hands', async () => {
-    const storage = new WatchedStorage()
-    const world = new World({ storage })
+    const watched = new WatchedStorage()
+    const world = new World({ storage: watched.storage })
     const engine = world.engine(oneTask())
     const worker = await Hand.hire(engine)
     const cancelled = await create(engine, oneTask())
     const wanted = await create(engine, oneTask())
-    storage.afterClaim = async () => {
-      storage.afterClaim = () => Promise.resolve()
+    watched.afterClaim = async () => {
+      watched.afterClaim = () => Promise.resolve()
       await engine.cancelJob(cancelled)
     }
     expect(await worker.poll(30_000)).toMatchObject([{ task: { jobId: wanted } }])

@@ -2,8 +2,8 @@ import { describe, expect, it } from 'vitest'
 import { z, type ZodType } from 'zod'
 import { Blueprint } from '../src/blueprint/blueprint.ts'
 import type { Engine } from '../src/engine/engine.ts'
-import { settled } from '../src/testing/simulated-clock.ts'
 import { create, Hand, oneTask, OWNER, SETTINGS, World } from './support/engine-world.ts'
+import { settled } from './support/storage-under-test.ts'
 
 const PERMANENT = { status: 'failure', error: { code: 'PERMANENT_ERROR', message: 'no luck' } }
 const STRANGER = { ...OWNER, clientId: 'client-2' }
@@ -159,7 +159,7 @@ describe('a retry out of quarantine', () => {
   it('is not ended at once by deadlines that passed while the job lay there', async () => {
     const limits = { jobTimeoutMs: 60_000, resultTimeoutMs: 60_000, dispatchTimeoutMs: 60_000 }
     const { world, engine, worker, jobId } = await scene(limits)
-    await world.clock.advance(86_400_000)
+    await world.pass(86_400_000, 3_600_000)
     await engine.desk.retry(jobId, null)
     await world.clock.advance(1_000)
     expect(await world.job(jobId)).toMatchObject({ status: 'waiting_for_worker' })

@@ -5,6 +5,7 @@ import { ApprovalLinks } from '../src/engine/approval-links.ts'
 import type { Engine } from '../src/engine/engine.ts'
 import type { Approval } from '../src/job/wait.ts'
 import { create, Hand, oneTask, SETTINGS, World } from './support/engine-world.ts'
+import { openStorage, overlay } from './support/storage-under-test.ts'
 
 /** Asks whether to pay, and ends with what was said. */
 function asking(options: Partial<ApprovalOptions> = {}): Blueprint {
@@ -46,7 +47,7 @@ describe('a decision', () => {
     const engine = world.engine(asking())
     const jobId = await create(engine, asking(), { webhookUrl: 'https://host/hook' })
     expect(await world.job(jobId)).toMatchObject({ status: 'waiting_for_human', state: 'start' })
-    await world.clock.advance(3_600_000)
+    await world.pass(3_600_000)
     const decidedAt = world.clock.now()
     await decide(engine, jobId)
     await world.clock.advance(0)
@@ -128,7 +129,7 @@ describe('a decision', () => {
     const leading = asking({ timeout: 3_600, onTimeout: 'late' })
     const engine = world.engine(leading)
     const jobId = await create(engine, leading)
-    await world.clock.advance(3_599_999)
+    await world.pass(3_599_999)
     expect(await world.job(jobId)).toMatchObject({ status: 'waiting_for_human' })
     await world.clock.advance(1)
     expect(await world.job(jobId)).toMatchObject({ state: 'late', result: { approval: null } })
@@ -141,7 +142,7 @@ describe('a decision', () => {
     const failing = asking({ timeout: 3_600 })
     const engine = world.engine(failing)
     const jobId = await create(engine, failing)
-    await world.clock.advance(3_600_000)
+    await world.pass(3_600_000)
     expect(await world.job(jobId)).toMatchObject({
       status: 'failed',
       error: { code: 'TIMEOUT_ERROR', message: 'Nobody decided in time: Pay 300?' },
@@ -232,7 +233,7 @@ describe('a sleep', () => {
     const jobId = await create(engine, sleeper())
     const asleep = await world.job(jobId)
     expect(asleep).toMatchObject({ status: 'sleeping', wait: { for: 'sleep' } })
-    await world.clock.advance(3_599_999)
+    await world.pass(3_599_999)
     expect(await world.job(jobId)).toEqual(asleep)
     await world.clock.advance(1)
     expect(await world.job(jobId)).toMatchObject({
@@ -275,13 +276,33 @@ describe('a sleep', () => {
     expect(await world.job(jobId)).toMatchObject({ status: 'finished' })
   })
 
+  it('that begins while the watcher looks ends in time all the same', async () => {
+    const inner = openStorage()
+    let goOn = (): void => undefined
+    const held = new Promise<void>((resolve) => (goOn = resolve))
+    const storage = overlay(inner, {
+      nextDueAt: async () => {
+        const due = await inner.nextDueAt()
+        await held
+        return due
+      },
+    })
+    const world = new World({ storage })
+    const engine = world.engine(sleeper())
+    const until = world.clock.now() + 200
+    const jobId = await create(engine, sleeper(), { initialData: { until } })
+    goOn()
+    await world.clock.advance(200)
+    expect(await world.job(jobId)).toMatchObject({ status: 'finished' })
+  })
+
   it('ends with its job, and leaves no timer behind', async () => {
     const world = new World()
     const engine = world.engine(sleeper())
     const jobId = await create(engine, sleeper())
     await engine.cancelJob(jobId)
     expect(await world.storage.nextDueAt()).toBeUndefined()
-    await world.clock.advance(3_600_000)
+    await world.pass(3_600_000)
     expect(await world.job(jobId)).toMatchObject({ status: 'cancelled', state: 'start' })
   })
 })

@@ -1,8 +1,8 @@
 import { describe, expect, it } from 'vitest'
 import { Blueprint } from '../src/blueprint/blueprint.ts'
 import type { DispatchOptions } from '../src/blueprint/actions.ts'
-import { settled } from '../src/testing/simulated-clock.ts'
 import { create, Hand, oneTask, registryOf, World } from './support/engine-world.ts'
+import { settled } from './support/storage-under-test.ts'
 
 /** Dispatches one task with these options. */
 function dispatching(options: Partial<DispatchOptions>): Blueprint {
@@ -22,7 +22,7 @@ describe('a task', () => {
     const world = new World()
     const engine = world.engine(oneTask())
     const jobId = await create(engine, oneTask())
-    await world.clock.advance(3_600_000)
+    await world.pass(3_600_000)
     expect(await world.job(jobId)).toMatchObject({
       status: 'waiting_for_worker',
       wait: { retries: 0, attempt: 1 },

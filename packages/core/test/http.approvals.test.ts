@@ -8,6 +8,7 @@ import { Blueprint, OrchestratorEngine } from '../src/index.ts'
 import type { ApprovalWait } from '../src/job/wait.ts'
 import { until } from './support/engine-world.ts'
 import { APPROVAL_SECRET, LiveServer, TOKENS, type Answer } from './support/live-server.ts'
+import { openStorage } from './support/storage-under-test.ts'
 
 const MESSAGE = `Ship <img src=x onerror="alert(1)"> & 'more'?`
 
@@ -85,6 +86,7 @@ describe('a job that waits for a person', () => {
 
   it('gives the paths of its links below the mount point of a host', async () => {
     const engine = new OrchestratorEngine({
+      storage: openStorage(),
       logger: pino({ level: 'silent' }),
       config: { clients: [{ token: TOKENS.owner }] },
     })

@@ -3,9 +3,10 @@ import { UnavailableError } from '@avtomatika/protocol'
 import { fastify, type FastifyBaseLogger, type FastifyInstance } from 'fastify'
 import { pino } from 'pino'
 import { describe, expect, it, onTestFinished } from 'vitest'
-import { Blueprint, MemoryStorage, OrchestratorEngine } from '../src/index.ts'
-import type { Job } from '../src/job/job.ts'
+import { Blueprint, OrchestratorEngine } from '../src/index.ts'
+import { until } from './support/engine-world.ts'
 import { client, CLIENT_TOKEN, OTHER_TOKEN, testServer, worker } from './support/server.ts'
+import { openStorage, overlay } from './support/storage-under-test.ts'
 
 interface Host {
   readonly app: FastifyInstance
@@ -15,7 +16,7 @@ interface Host {
 /** A host's own app with the plugin in it; `prepare` is what the host does before. */
 async function host(
   prepare: (app: FastifyInstance) => void,
-  storage = new MemoryStorage(),
+  storage = openStorage(),
   prefix = '/flows',
 ): Promise<Host> {
   const lines: string[] = []
@@ -59,13 +60,13 @@ describe('an error', () => {
   })
 
   it('of a store that is away is 503 and says when to come again', async () => {
-    class AwayStorage extends MemoryStorage {
-      override findJob(): Promise<Job | undefined> {
+    const away = overlay(openStorage(), {
+      findJob: () => {
         const message = 'The store cannot be reached.'
         return Promise.reject(new UnavailableError('STORAGE_UNAVAILABLE', { message }))
-      }
-    }
-    const { app } = await host(() => undefined, new AwayStorage())
+      },
+    })
+    const { app } = await host(() => undefined, away)
     const reply = await app.inject({ url: '/flows/api/jobs/j', headers: client })
     expect(reply.statusCode).toBe(503)
     expect(reply.headers['retry-after']).toBe('1')
@@ -73,12 +74,10 @@ describe('an error', () => {
   })
 
   it('that is nobody’s fault but ours tells nothing of what it is made of', async () => {
-    class BrokenStorage extends MemoryStorage {
-      override findJob(): Promise<Job | undefined> {
-        return Promise.reject(new Error('redis://user:password@10.0.0.1 broke'))
-      }
-    }
-    const { app, log } = await host(() => undefined, new BrokenStorage())
+    const broken = overlay(openStorage(), {
+      findJob: () => Promise.reject(new Error('redis://user:password@10.0.0.1 broke')),
+    })
+    const { app, log } = await host(() => undefined, broken)
     const reply = await app.inject({ url: '/flows/api/jobs/j', headers: client })
     expect(reply.statusCode).toBe(500)
     expect(reply.json()).toEqual({ error: 'Internal server error.', code: 'INTERNAL' })
@@ -202,6 +201,7 @@ describe('a worker', () => {
     await using server = await testServer()
     await server.register('w1', { supported_skills: ['echo', 'other'] })
     const jobId = await server.createJob()
+    await until(async () => (await server.jobOf(jobId))['status'] === 'waiting_for_worker')
     expect((await server.poll('w1', '?timeout=0&available_skills=other')).statusCode).toBe(204)
     expect((await server.poll('w1', '?timeout=0&available_skills=')).statusCode).toBe(204)
     const reply = await server.poll('w1', '?timeout=0&available_skills=other,echo')
@@ -284,7 +284,7 @@ describe('a host', () => {
     const prepare = (own: FastifyInstance): void => {
       own.setNotFoundHandler((_request, reply) => void reply.status(404).send({ own: 'nothing' }))
     }
-    const { app } = await host(prepare, new MemoryStorage(), '')
+    const { app } = await host(prepare, openStorage(), '')
     expect((await app.inject('/none')).json()).toEqual({ own: 'nothing' })
     expect((await app.inject('/_public/status')).json()).toEqual({ status: 'ok' })
   })
@@ -307,7 +307,7 @@ describe('a host', () => {
   })
 
   it('starts the engine by being ready, and stops it by closing', async () => {
-    const storage = new MemoryStorage()
+    const storage = openStorage()
     const { app } = await host(() => undefined, storage)
     const order = { method: 'POST', url: '/flows/api/jobs', headers: client } as const
     const created = await app.inject({ ...order, payload: { blueprint: 'order', data: {} } })

@@ -33,11 +33,14 @@ const CLIENT_ROUTES = [
   'GET /quarantine',
   'POST /quarantine/retry',
   'POST /quarantine/discard',
+  'GET /webhooks/dead-letters',
+  'POST /webhooks/dead-letters/:id/resend',
   'GET /blueprints/:name/graph',
 ]
 
 const PUBLIC_ROUTES = [
   'GET /_public/status',
+  'GET /_public/ready',
   'GET /_public/metrics',
   'GET /_public/jobs/quarantined',
 ]

@@ -1,41 +1,22 @@
 /** The orchestrator on a socket of its own: what `inject` cannot show. */
+import { subscribe, unsubscribe } from 'node:diagnostics_channel'
 import { once } from 'node:events'
 import { createServer, request } from 'node:http'
 import { connect } from 'node:net'
+import type { FastifyRequest } from 'fastify'
 import { pino } from 'pino'
 import { describe, expect, it, onTestFinished } from 'vitest'
-import {
-  Blueprint,
-  MemoryStorage,
-  OrchestratorEngine,
-  type OrchestratorConfig,
-} from '../src/index.ts'
+import { Blueprint, OrchestratorEngine, type OrchestratorConfig } from '../src/index.ts'
 import { oneTask, until } from './support/engine-world.ts'
+import { openStorage, settled } from './support/storage-under-test.ts'
 
 const CLIENT = { 'x-client-token': 'client-secret' }
 const WORKER = { 'x-worker-token': 'worker-secret' }
 
-/** Tells how far requests have come. */
-class WatchedStorage extends MemoryStorage {
-  claims = 0
-  reads = 0
-
-  override claimTasks(
-    ...args: Parameters<MemoryStorage['claimTasks']>
-  ): ReturnType<MemoryStorage['claimTasks']> {
-    this.claims += 1
-    return super.claimTasks(...args)
-  }
-
-  override findJob(jobId: string): ReturnType<MemoryStorage['findJob']> {
-    this.reads += 1
-    return super.findJob(jobId)
-  }
-}
-
 interface Server {
   readonly engine: OrchestratorEngine
-  readonly storage: WatchedStorage
+  /** Resolves when a request for this path has come and waits, for whatever it is. */
+  readonly waiting: (path: string) => Promise<void>
   readonly url: string
   readonly call: (method: string, path: string, body?: object) => Promise<Response>
 }
@@ -44,9 +25,9 @@ async function serve(
   config: OrchestratorConfig = {},
   blueprint: Parameters<OrchestratorEngine['register']>[0] = oneTask(),
 ): Promise<Server> {
-  const storage = new WatchedStorage()
+  const begun = requestsBegun()
   const engine = new OrchestratorEngine({
-    storage,
+    storage: openStorage(),
     logger: pino({ level: 'silent' }),
     config: {
       port: 0,
@@ -64,7 +45,22 @@ async function serve(
       headers: { ...CLIENT, ...WORKER },
       ...(body && { body: JSON.stringify(body) }),
     })
-  return { engine, storage, url, call }
+  const waiting: Server['waiting'] = async (path) => {
+    await until(() => begun.has(path))
+    await settled()
+  }
+  return { engine, waiting, url, call }
+}
+
+/** The paths of requests whose handlers have begun, from now on. */
+function requestsBegun(): ReadonlySet<string> {
+  const paths = new Set<string>()
+  const note = (message: unknown): void => {
+    paths.add((message as { request: FastifyRequest }).request.url)
+  }
+  subscribe('tracing:fastify.request.handler:start', note)
+  onTestFinished(() => void unsubscribe('tracing:fastify.request.handler:start', note))
+  return paths
 }
 
 function register({ call }: Server, workerId: string): Promise<Response> {
@@ -84,14 +80,14 @@ describe('a worker that hangs up while it waits', () => {
     const server = await serve()
     await register(server, 'gone')
     await register(server, 'next')
-    // A class that is known, so that polls do ask the storage.
+    // A class that is known, so that the poll waits for tasks of it.
     const first = await server.call('POST', '/api/jobs', { blueprint: 'order', data: {} })
     await server.call('POST', `/api/jobs/${await jobOf(first)}/cancel`)
 
     const waiting = request(server.url + nextOf('gone'), { headers: WORKER })
     waiting.on('error', () => undefined)
     waiting.end()
-    await until(() => server.storage.claims > 0)
+    await server.waiting(nextOf('gone'))
     waiting.destroy()
     const created = await server.call('POST', '/api/jobs', { blueprint: 'order', data: {} })
     const jobId = await jobOf(created)
@@ -109,10 +105,10 @@ describe('an orchestrator that stops', () => {
     const created = await server.call('POST', '/api/jobs', { blueprint: 'order', data: {} })
     const jobId = await jobOf(created)
     await server.call('GET', nextOf('w-1'))
-    const { claims, reads } = server.storage
-    const polled = server.call('GET', nextOf('w-1'))
-    const held = server.call('GET', `/api/jobs/${jobId}?wait=60`)
-    await until(() => server.storage.claims > claims && server.storage.reads > reads)
+    const paths = { poll: `${nextOf('w-1')}?timeout=30`, read: `/api/jobs/${jobId}?wait=60` }
+    const polled = server.call('GET', paths.poll)
+    const held = server.call('GET', paths.read)
+    await Promise.all([server.waiting(paths.poll), server.waiting(paths.read)])
     await server.engine.stop()
     expect((await polled).status).toBe(204)
     expect((await held).status).toBe(200)
@@ -157,7 +153,8 @@ describe('an orchestrator that starts', () => {
     await once(holder, 'listening')
     const address = holder.address()
     const port = typeof address === 'object' && address !== null ? address.port : 0
-    const engine = new OrchestratorEngine({ logger: pino({ level: 'silent' }), config: { port } })
+    const logger = pino({ level: 'silent' })
+    const engine = new OrchestratorEngine({ storage: openStorage(), logger, config: { port } })
     onTestFinished(() => engine.stop())
     await expect(engine.start()).rejects.toThrow('EADDRINUSE')
     holder.close()

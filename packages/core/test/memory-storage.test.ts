@@ -2,7 +2,8 @@ import { describe, expect, it, vi } from 'vitest'
 import type { Effect, OfferedTask } from '../src/job/effect.ts'
 import type { Job } from '../src/job/job.ts'
 import { MemoryStorage } from '../src/memory/index.ts'
-import type { CommitEntry, Hint } from '../src/ports/storage.ts'
+import type { Hint } from '../src/ports/hint.ts'
+import type { CommitEntry } from '../src/ports/storage.ts'
 import { aJob, aMessage, aRecord, aTask, T0 } from '../src/testing/index.ts'
 
 function creation(job: Job, effects: readonly Effect[] = []): CommitEntry {
@@ -34,9 +35,9 @@ describe('hints', () => {
     expect(hints).toEqual([])
     await done
     expect(hints).toEqual([
-      { kind: 'step' },
-      { kind: 'task', classId: 'resize@2' },
+      { kind: 'task', classId: 'resize@2', demand: { type: 'resize', skillVersion: '2' } },
       { kind: 'deadline', at: T0 + 5 },
+      { kind: 'step' },
       { kind: 'record' },
       { kind: 'message' },
       { kind: 'job_ended', jobId: 'job-2' },
@@ -49,7 +50,8 @@ describe('hints', () => {
     storage.onHint((hint) => hints.push(hint))
     const task = aTask({ avoid: { workerId: 'w', until: T0 + 500 } })
     await storage.commit([creation(aJob(), [{ kind: 'offer_task', task }])])
-    expect(hints).toEqual([{ kind: 'task', classId: 'resize', openToAllAt: T0 + 500 }])
+    const demand = { type: 'resize' }
+    expect(hints).toEqual([{ kind: 'task', classId: 'resize', demand, openToAllAt: T0 + 500 }])
   })
 
   it('are not given for entries that were not written', async () => {
@@ -135,18 +137,6 @@ async function kept(storage: MemoryStorage, ...ids: string[]): Promise<string[]>
 }
 
 describe('bounds', () => {
-  it('drop the oldest record that is not on its way, and count it', async () => {
-    const storage = new MemoryStorage({ maxOutboxRecords: 2 })
-    const records = ['a', 'b', 'c', 'd'].map((eventId) => aRecord({ eventId }))
-    const effects = records.map((record): Effect => ({ kind: 'record', record }))
-    await storage.commit([creation(aJob(), effects.slice(0, 1))])
-    await storage.claimRecords(claim)
-    await storage.commit([creation(aJob({ id: 'job-2' }), effects.slice(1))])
-    expect(storage.droppedRecords).toBe(2)
-    const left = await storage.claimRecords({ ...claim, now: T0 + 1_000 })
-    expect(left.map(({ eventId }) => eventId)).toEqual(['a', 'd'])
-  })
-
   it('forget the ended jobs that ended first; live and quarantined ones stay (D-70)', async () => {
     const storage = new MemoryStorage({ retainTerminalJobs: 2 })
     await storage.commit([creation(aJob({ id: 'live' })), ended('stuck', 'quarantined')])
@@ -188,13 +178,12 @@ describe('bounds', () => {
   })
 
   it('do not hold for messages: none is ever dropped (S3)', async () => {
-    const storage = new MemoryStorage({ maxOutboxRecords: 1, retainTerminalJobs: 1 })
+    const storage = new MemoryStorage({ retainTerminalJobs: 1 })
     const effects = Array.from({ length: 500 }, (_, n): Effect => {
       return { kind: 'send', message: aMessage({ messageId: String(n) }) }
     })
     await committed(storage, creation(aJob(), effects), ended('a'), ended('b'))
     expect(await storage.claimMessages({ ...claim, limit: 1_000 })).toHaveLength(500)
-    expect(storage.droppedRecords).toBe(0)
   })
 })
 

@@ -1,10 +1,20 @@
 /** From the entries of a commit to what its script is told. */
 import { isTerminalJobStatus } from '@avtomatika/protocol'
-import { classIdOf, type CommitEntry, type Effect, type Job } from '@avtomatika/core'
+import {
+  classIdOf,
+  hintsOf,
+  type CommitEntry,
+  type Effect,
+  type HandOver,
+  type Hint,
+  type Job,
+  type OfferedTask,
+  type Reservation,
+  type TaskDemand,
+} from '@avtomatika/core'
 import { encode } from './codec.ts'
-import { hintsOf } from './hints.ts'
 
-type Operation = Readonly<Record<string, string | number>>
+type Operation = Readonly<Record<string, unknown>>
 
 export interface CommitPlan {
   /** As JSON, for the script. */
@@ -13,38 +23,44 @@ export interface CommitPlan {
   readonly blobs: readonly Buffer[]
 }
 
-export interface CommitOptions {
-  /** How long ended jobs are kept, in ms; quarantined ones are kept until somebody works on them. */
-  readonly retainMs: number
-  /** Tells the hints of this process from others'. */
-  readonly origin: string
-}
-
-export function commitPlan(entries: readonly CommitEntry[], options: CommitOptions): CommitPlan {
+/** @param origin - tells the hints of this process from others'. */
+export function commitPlan(entries: readonly CommitEntry[], origin: string): CommitPlan {
   const blobs: Buffer[] = []
   const keep = (value: object): number => blobs.push(encode(value)) - 1
   const plan = entries.map((entry) => {
-    const { job, expectedVersion, effects, idempotency } = entry
+    const { job, expectedVersion, effects, idempotency, handOvers = [] } = entry
     return {
       id: job.id,
       expected: String(expectedVersion),
       version: String(job.version),
       b: keep(job),
-      ops: effects.map((effect) => operation(effect, job, keep)),
-      hints: JSON.stringify({ from: options.origin, hints: hintsOf(entry) }),
-      ...retention(job, options),
+      ops: effects.map((effect) => operation(effect, { entry, keep, origin })),
+      hints: JSON.stringify({ from: origin, hints: knownHints(entry) }),
+      ...placeOf(job),
+      ...(handOvers.length > 0 && { room: handOvers.map(roomFor) }),
       ...(idempotency && { idem: idempotencyOf(idempotency) }),
     }
   })
   return { plan: JSON.stringify(plan), blobs }
 }
 
-function retention(job: Job, { retainMs }: CommitOptions): object {
-  const { status, owner, finishedAt } = job
-  if (status === 'quarantined') {
-    return { quarantine: { owner: owner.clientId, at: String(finishedAt ?? 0) } }
-  }
-  return isTerminalJobStatus(status) ? { ttl: String(retainMs) } : {}
+/** Hints of tasks with a wish are left to the script, which chooses the worker. */
+function knownHints(entry: CommitEntry): readonly Hint[] {
+  const { effects, reservations = [] } = entry
+  if (reservations.length === 0) return hintsOf(entry)
+  const wished = new Set(reservations.map(({ taskId }) => taskId))
+  const others = effects.filter(
+    (effect) => effect.kind !== 'offer_task' || !wished.has(effect.task.taskId),
+  )
+  const ends = reservations.map(({ until }) => ({ kind: 'deadline', at: until }) as const)
+  return [...hintsOf({ ...entry, effects: others, reservations: [] }), ...ends]
+}
+
+/** Where the job stands: among those that live, that ended, or that wait for an operator. */
+function placeOf({ status, owner, finishedAt, updatedAt }: Job): object {
+  if (!isTerminalJobStatus(status)) return { live: String(updatedAt) }
+  const at = String(finishedAt ?? 0)
+  return status === 'quarantined' ? { quarantine: { owner: owner.clientId, at } } : { ended: at }
 }
 
 function idempotencyOf(given: NonNullable<CommitEntry['idempotency']>): object {
@@ -53,26 +69,26 @@ function idempotencyOf(given: NonNullable<CommitEntry['idempotency']>): object {
   return { key, fp: fingerprint, now: String(now), exp: String(expiresAt), ttl }
 }
 
-function operation(effect: Effect, { id }: Job, keep: (value: object) => number): Operation {
+interface Context {
+  readonly entry: CommitEntry
+  readonly keep: (value: object) => number
+  readonly origin: string
+}
+
+function operation(effect: Effect, context: Context): Operation {
+  const { entry, keep } = context
+  const { id } = entry.job
   switch (effect.kind) {
     case 'run_step':
-      return { k: 'run', id: effect.stepId }
+      return {
+        k: 'run',
+        id: effect.stepId,
+        ...(entry.stepLease && { l: leaseOf(entry.stepLease) }),
+      }
     case 'withdraw_step':
       return { k: 'unrun', id: effect.stepId }
-    case 'offer_task': {
-      const { task } = effect
-      return {
-        k: 'offer',
-        id: task.taskId,
-        b: keep(task),
-        c: classIdOf(task.demand),
-        d: JSON.stringify(task.demand),
-        // Smallest first, and the highest priority is first.
-        s: String(-task.priority),
-        a: task.avoid?.workerId ?? '',
-        u: String(task.avoid?.until ?? 0),
-      }
-    }
+    case 'offer_task':
+      return offer(effect.task, context)
     case 'withdraw_task':
       return { k: 'withdraw', id: effect.taskId }
     case 'set_deadline':
@@ -84,6 +100,52 @@ function operation(effect: Effect, { id }: Job, keep: (value: object) => number)
     case 'record':
       return { k: 'record', id: effect.record.eventId, b: keep(effect.record) }
   }
+}
+
+function offer(task: OfferedTask, { entry, keep, origin }: Context): Operation {
+  const { taskId, demand, priority, avoid } = task
+  const handOver = entry.handOvers?.find((each) => each.taskId === taskId)
+  if (handOver !== undefined) return { k: 'hand', id: taskId, b: keep(task), to: roomFor(handOver) }
+  const wish = entry.reservations?.find((each) => each.taskId === taskId)
+  return {
+    k: 'offer',
+    id: taskId,
+    b: keep(task),
+    c: classIdOf(demand),
+    d: JSON.stringify(demand),
+    // Smallest first, and the highest priority is first.
+    s: String(-priority),
+    a: avoid?.workerId ?? '',
+    u: String(avoid?.until ?? 0),
+    ...(wish && { w: wishOf(wish, demand), h: aroundWorker(task, { entry, origin }) }),
+  }
+}
+
+function roomFor({ workerId, capacity, now, leaseMs }: HandOver): object {
+  return { worker: workerId, capacity, now: String(now), expires: String(now + leaseMs) }
+}
+
+function leaseOf({ holder, now, leaseMs }: NonNullable<CommitEntry['stepLease']>): object {
+  return { holder, expires: String(now + leaseMs) }
+}
+
+function wishOf({ candidates, choose, now, until }: Reservation, { type }: TaskDemand): object {
+  const among = candidates.map(({ workerId, capacity }) => [workerId, capacity])
+  return { among, choose, type, now: String(now), till: String(until) }
+}
+
+/** The hint of a task, in two parts: between them goes the worker that the script chooses. */
+function aroundWorker(
+  task: OfferedTask,
+  { entry, origin }: Omit<Context, 'keep'>,
+): readonly [string, string] {
+  const effects = [{ kind: 'offer_task', task }] as const
+  const hints = hintsOf({ ...entry, effects, reservations: [] }).filter(
+    ({ kind }) => kind === 'task',
+  )
+  const said = JSON.stringify({ from: origin, hints })
+  // It ends with the hint, the list and the message.
+  return [said.slice(0, -3), said.slice(-3)]
 }
 
 /** Which job's timer; the key first, since an id may hold anything. */

@@ -4,118 +4,100 @@
  * Every call is one script, and Redis runs one script at a time: that is what S1, S2 and S4 rest on.
  * All keys of a partition have one hash tag, so that they live in one slot of a cluster.
  */
-import { randomUUID } from 'node:crypto'
-import { ConfigError, UnavailableError } from '@avtomatika/protocol'
-import type {
-  ClaimedTask,
-  Clock,
-  CommitOutcome,
-  DeadlineKey,
-  Hint,
-  HistoryRecord,
-  Job,
-  JobMessage,
-  Log as EngineLog,
-  OfferedTask,
-  Storage,
-  TaskDemand,
-  WorkerRecord,
-} from '@avtomatika/core'
-import { Redis } from 'ioredis'
-import { decode, encode } from './codec.ts'
+import { ConfigError } from '@avtomatika/protocol'
+import type { Clock, Hint, Storage } from '@avtomatika/core'
+import type { Answer, Call } from './call.ts'
 import { checkServer } from './check-server.ts'
+import { reasonOf } from './connection-error.ts'
+import { redisOptions, type RedisConnectionOptions } from './connection-options.ts'
+import type { ConnectionLog } from './connection.ts'
+import { HintChannel } from './hint-channel.ts'
+import { RedisLink, type WhenAway } from './link.ts'
 import { RedisClock } from './redis-clock.ts'
-import { commitPlan, deadlineId } from './commit-plan.ts'
-import { hintsOf } from './hints.ts'
-import { buffers, number, pairs, texts } from './reply.ts'
-import {
-  ScriptRunner,
-  unavailable,
-  type Argument,
-  type Reply,
-  type Script,
-} from './script-runner.ts'
-import { SCRIPTS } from './scripts.ts'
+import { RedisJobs } from './redis-jobs.ts'
+import { RedisLimits } from './redis-limits.ts'
+import { RedisQueues } from './redis-queues.ts'
+import { RedisTasks } from './redis-tasks.ts'
+import { RedisWorkers } from './redis-workers.ts'
+import { unavailable } from './script-runner.ts'
+import { RedisSession } from './session.ts'
 
-export interface RedisStorageOptions {
-  /** For example `redis://localhost:6379/0`; `rediss://` for TLS. */
-  readonly url: string
+/** Where Redis is, and how the store uses it. */
+export type RedisStorageOptions = RedisConnectionOptions & StorageSettings
+
+interface StorageSettings {
   /** Before all keys. Default `avt`. */
   readonly prefix?: string
-  /** How long ended jobs can be read, in ms. Default 604 800 000 (7 days). */
-  readonly retainMs?: number
-  /** Told of what should be otherwise, and of a connection that broke. Default: nobody. */
-  readonly log?: Log
+  /** Told of what should be otherwise, and of connections that broke and came back. Default: nobody. */
+  readonly log?: ConnectionLog
+  /**
+   * What to do about a Redis that is not there yet: reject, or go on trying and refuse every call until
+   * then. Default `reject`.
+   */
+  readonly whenAway?: WhenAway
 }
-
-type Log = Pick<EngineLog, 'warn'>
-
-const DAY_MS = 86_400_000
-/** Each try means that another orchestrator changed the same worker in between. */
-const MAX_TRIES = 20
-/** An answer that takes longer counts as lost; whoever asked tries again. */
-const COMMAND_TIMEOUT_MS = 5_000
-
-/**
- * What was sent when the connection broke is not sent again by itself: it may have been done, and the
- * engine decides anew from what is stored.
- */
-const CONNECTION = {
-  lazyConnect: true,
-  maxRetriesPerRequest: 1,
-  autoResendUnfulfilledCommands: false,
-} as const
-
-type Call<Name extends keyof Storage> = Storage[Name] extends (...args: infer A) => unknown
-  ? A[0]
-  : never
 
 /** Storage in Redis 6.2 or newer, or Valkey. */
 export class RedisStorage implements Storage {
-  readonly #redis: Redis
-  readonly #subscriber: Redis
-  readonly #runner: ScriptRunner
-  readonly #keys: string
-  readonly #origin = randomUUID()
+  /**
+   * Resolves when Redis has been reached and will do; with `reject`, that is when `open` resolves.
+   * Rejects with a ConfigError `CONFIG_INVALID` for a Redis that is older than 6.2; whoever does not wait
+   * for it finds every call refused.
+   */
+  readonly ready: Promise<void>
+  readonly #link: RedisLink
+  readonly #session: RedisSession
+  readonly #hints: HintChannel
   readonly #clock: RedisClock
-  readonly #retainMs: number
-  readonly #listeners = new Set<{ readonly listener: (hint: Hint) => void }>()
+  readonly #jobs: RedisJobs
+  readonly #queues: RedisQueues
+  readonly #tasks: RedisTasks
+  readonly #workers: RedisWorkers
+  readonly #limits: RedisLimits
   #isClosed = false
 
-  private constructor({ url, prefix = 'avt', retainMs = 7 * DAY_MS, log }: RedisStorageOptions) {
-    const redis = new Redis(url, { ...CONNECTION, commandTimeout: COMMAND_TIMEOUT_MS })
-    this.#redis = redis
-    this.#subscriber = new Redis(url, CONNECTION)
-    this.#keys = `${prefix}:{0}:`
-    this.#retainMs = retainMs
-    this.#runner = new ScriptRunner(redis, this.#keys)
-    this.#clock = new RedisClock(redis, log)
-    // Without a listener the process would end by them; each call reports its own failure.
-    for (const connection of [redis, this.#subscriber]) {
-      connection.on('error', (error: Error) => {
-        log?.warn({ err: error }, 'the connection to Redis is broken; trying again')
-      })
-    }
-    this.#subscriber.on('message', (_channel, said) => {
-      this.#heard(said)
+  private constructor(options: RedisStorageOptions) {
+    const { prefix = 'avt', whenAway = 'reject', log } = options
+    const keys = `${prefix}:{0}:`
+    const channel = `${keys}hints`
+    this.#link = new RedisLink({
+      options: redisOptions(options),
+      channel,
+      whenAway,
+      log,
+      onReached: () => this.#reached(log),
+      onBack: () => this.#back(log),
     })
+    const { redis, subscriber } = this.#link
+    this.#session = new RedisSession({ redis, keys })
+    this.#hints = new HintChannel({ session: this.#session, name: channel, subscriber })
+    this.#clock = new RedisClock(redis, log)
+    this.#jobs = new RedisJobs(this.#session, this.#hints)
+    this.#queues = new RedisQueues(this.#session, this.#hints)
+    this.#tasks = new RedisTasks(this.#session, this.#hints)
+    this.#workers = new RedisWorkers(this.#session)
+    this.#limits = new RedisLimits(this.#session)
+    this.ready = this.#link.open().catch((error: unknown) => {
+      throw ConfigError.is(error) ? error : unavailable(error)
+    })
+    // Whoever waits is told; others need not.
+    this.ready.catch(() => undefined)
   }
 
   /**
-   * Connects.
-   * @throws UnavailableError `STORAGE_UNAVAILABLE` when there is no Redis at the address.
-   * @throws ConfigError `CONFIG_INVALID` for a Redis that is older than 6.2.
+   * Connects; with `retry`, that goes on after it has resolved (see {@link RedisStorage.ready}).
+   * @throws UnavailableError `STORAGE_UNAVAILABLE` when there is no Redis at the address, with `reject`.
+   * @throws ConfigError `CONFIG_INVALID` for options that cannot be used, and, with `reject`, for a Redis
+   *   that is older than 6.2.
    */
   static async open(options: RedisStorageOptions): Promise<RedisStorage> {
     const storage = new RedisStorage(options)
+    if (options.whenAway === 'retry') return storage
     try {
-      await storage.#redis.connect()
-      await storage.#subscriber.subscribe(storage.#channel)
-      await checkServer(storage.#redis, options.log)
-      await storage.#clock.start()
+      await storage.ready
     } catch (error) {
       await storage.close()
-      throw ConfigError.is(error) ? error : unavailable(error)
+      throw error
     }
     return storage
   }
@@ -125,267 +107,214 @@ export class RedisStorage implements Storage {
     return this.#clock
   }
 
-  async commit(entries: Call<'commit'>): Promise<readonly CommitOutcome[]> {
-    const options = { retainMs: this.#retainMs, origin: this.#origin }
-    const { plan, blobs } = commitPlan(entries, options)
-    const replies = await this.#run(SCRIPTS.commit, plan, this.#channel, ...blobs)
-    const outcomes = (replies as readonly Reply[]).map(outcomeOf)
-    entries.forEach((entry, i) => {
-      if (outcomes[i]?.kind === 'committed') this.#tellLater(hintsOf(entry))
-    })
-    return outcomes
+  commit(entries: Call<'commit'>): Answer<'commit'> {
+    return this.#jobs.commit(entries)
   }
 
-  async findJob(jobId: Call<'findJob'>): Promise<Job | undefined> {
-    const bytes = await this.#get(`job:${jobId}`)
-    return bytes === null ? undefined : decode<Job>(bytes)
+  findJob(jobId: Call<'findJob'>): Answer<'findJob'> {
+    return this.#jobs.findJob(jobId)
   }
 
-  async listQuarantined({ ownerId, limit }: Call<'listQuarantined'>): Promise<readonly Job[]> {
-    const key = ownerId === undefined ? 'quarantined' : `quarantined:${ownerId}`
-    const ids = await this.#ask((redis) => redis.zrevrange(`${this.#keys}${key}`, 0, limit - 1))
-    const jobs = await Promise.all(ids.map((id) => this.findJob(id)))
-    return jobs.filter((job) => job !== undefined)
+  findCreated(query: Call<'findCreated'>): Answer<'findCreated'> {
+    return this.#jobs.findCreated(query)
   }
 
-  async claimSteps({ holder, ...claim }: Call<'claimSteps'>): ReturnType<Storage['claimSteps']> {
-    const leaseExpiresAt = claim.now + claim.leaseMs
-    const claimed = await this.#claim('steps', claim, { holder })
-    return claimed.map(([stepId, job]) => ({ stepId, jobId: job.toString(), leaseExpiresAt }))
+  listQuarantined(query: Call<'listQuarantined'>): Answer<'listQuarantined'> {
+    return this.#jobs.listQuarantined(query)
   }
 
-  async renewStep({ stepId, holder, now, leaseMs }: Call<'renewStep'>): Promise<boolean> {
-    return (await this.#run(SCRIPTS.step, 'renew', stepId, holder, now, now + leaseMs)) === 1
+  removeEndedJobs(query: Call<'removeEndedJobs'>): Answer<'removeEndedJobs'> {
+    return this.#jobs.removeEndedJobs(query)
   }
 
-  async releaseStep({ stepId, holder }: Call<'releaseStep'>): Promise<boolean> {
-    const isReleased = (await this.#run(SCRIPTS.step, 'release', stepId, holder)) === 1
-    if (isReleased) await this.#tellAll([{ kind: 'step' }])
-    return isReleased
+  claimQuietJobs(claim: Call<'claimQuietJobs'>): Answer<'claimQuietJobs'> {
+    return this.#jobs.claimQuietJobs(claim)
   }
 
-  async dropStep(stepId: Call<'dropStep'>): Promise<void> {
-    await this.#run(SCRIPTS.remove, 'steps', stepId)
+  findMissing(reasons: Call<'findMissing'>): Answer<'findMissing'> {
+    return this.#jobs.findMissing(reasons)
   }
 
-  async listTaskClasses(): ReturnType<Storage['listTaskClasses']> {
-    const demands = await this.#ask((redis) => redis.hgetall(`${this.#keys}classes`))
-    return Object.entries(demands).map(([classId, demand]) => ({
-      classId,
-      demand: JSON.parse(demand) as TaskDemand,
-    }))
+  claimSteps(claim: Call<'claimSteps'>): Answer<'claimSteps'> {
+    return this.#queues.claimSteps(claim)
   }
 
-  async claimTasks(claim: Call<'claimTasks'>): Promise<readonly ClaimedTask[]> {
-    const { workerId, classIds, limit, capacity, now, leaseMs } = claim
-    const leaseExpiresAt = now + leaseMs
-    const args = [workerId, now, leaseExpiresAt, limit, capacity, ...classIds]
-    const tasks = buffers(await this.#run(SCRIPTS.claimTasks, ...args))
-    return tasks.map((bytes) => ({ task: decode<OfferedTask>(bytes), leaseExpiresAt }))
+  renewStep(lease: Call<'renewStep'>): Answer<'renewStep'> {
+    return this.#queues.renewStep(lease)
   }
 
-  async renewTasks(renewal: Call<'renewTasks'>): Promise<readonly string[]> {
-    const { workerId, now, leaseMs, missingSince, taskIds } = renewal
-    const listed = taskIds === 'all' ? ['all'] : ['list', ...taskIds]
-    const args = [workerId, now, now + leaseMs, missingSince ?? '', ...listed]
-    const [lost, ...notHeld] = texts(await this.#run(SCRIPTS.renewTasks, ...args))
-    if (lost === '1') await this.#tellAll([{ kind: 'deadline', at: now }])
-    return notHeld
+  releaseStep(step: Call<'releaseStep'>): Answer<'releaseStep'> {
+    return this.#queues.releaseStep(step)
   }
 
-  async claimLostTasks(claim: Call<'claimLostTasks'>): ReturnType<Storage['claimLostTasks']> {
-    const { now, leaseMs, limit } = claim
-    const lost = pairs(await this.#run(SCRIPTS.claimLost, now, now + leaseMs, limit))
-    return lost.map(([taskId, job]) => ({ taskId, jobId: job.toString() }))
+  dropStep(stepId: Call<'dropStep'>): Answer<'dropStep'> {
+    return this.#queues.dropStep(stepId)
   }
 
-  async loseTasksOf({ workerId, now }: Call<'loseTasksOf'>): Promise<void> {
-    const lost = number(await this.#run(SCRIPTS.loseTasks, workerId, now)) ?? 0
-    if (lost > 0) await this.#tellAll([{ kind: 'deadline', at: now }])
+  listTaskClasses(): Answer<'listTaskClasses'> {
+    return this.#tasks.listTaskClasses()
   }
 
-  async dropTask(taskId: Call<'dropTask'>): Promise<void> {
-    await this.#run(SCRIPTS.dropTask, taskId)
+  claimTasks(claim: Call<'claimTasks'>): Answer<'claimTasks'> {
+    return this.#tasks.claimTasks(claim)
   }
 
-  countOfferedTasks(): Promise<number> {
-    return this.#ask((redis) => redis.scard(`${this.#keys}offered`))
+  endReservations(query: Call<'endReservations'>): Answer<'endReservations'> {
+    return this.#tasks.endReservations(query)
   }
 
-  async claimDueDeadlines(
-    claim: Call<'claimDueDeadlines'>,
-  ): ReturnType<Storage['claimDueDeadlines']> {
-    const due = await this.#claim('deadlines', claim, { onlyDue: true })
-    return due.map(([id, at]) => {
-      const [key, jobId] = splitOnce(id, '|')
-      return { jobId, key: key as DeadlineKey, at: Number(at.toString()) }
-    })
+  renewTasks(renewal: Call<'renewTasks'>): Answer<'renewTasks'> {
+    return this.#tasks.renewTasks(renewal)
   }
 
-  async dropDeadline({ jobId, key, at }: Call<'dropDeadline'>): Promise<void> {
-    await this.#run(SCRIPTS.dropDeadline, deadlineId(jobId, key), String(at))
+  claimLostTasks(claim: Call<'claimLostTasks'>): Answer<'claimLostTasks'> {
+    return this.#tasks.claimLostTasks(claim)
   }
 
-  async nextDueAt(): Promise<number | undefined> {
-    return number(await this.#run(SCRIPTS.nextDue))
+  loseTasksOf(worker: Call<'loseTasksOf'>): Answer<'loseTasksOf'> {
+    return this.#tasks.loseTasksOf(worker)
   }
 
-  async putWorker(worker: Call<'putWorker'>): Promise<void> {
-    await this.#writeWorker(worker, '')
+  dropTask(taskId: Call<'dropTask'>): Answer<'dropTask'> {
+    return this.#tasks.dropTask(taskId)
   }
 
-  async updateWorker(update: Call<'updateWorker'>): Promise<WorkerRecord | undefined> {
-    const { workerId, now, expiresAt, changes } = update
-    for (let tries = 0; tries < MAX_TRIES; tries += 1) {
-      const key = `${this.#keys}worker:${workerId}`
-      const [version, bytes] = await this.#ask((redis) => redis.hmgetBuffer(key, 'v', 'd'))
-      const worker = bytes == null ? undefined : decode<WorkerRecord>(bytes)
-      if (worker === undefined || worker.expiresAt <= now) return undefined
-      const updated = { ...worker, ...changes, lastSeenAt: now, expiresAt }
-      if (await this.#writeWorker(updated, String(version))) return updated
-    }
-    const message = `Worker ${workerId} is being changed by too many at once; try again.`
-    throw new UnavailableError('STORAGE_UNAVAILABLE', { message })
+  countOfferedTasks(): Answer<'countOfferedTasks'> {
+    return this.#tasks.countOfferedTasks()
   }
 
-  async findWorker({ workerId, now }: Call<'findWorker'>): Promise<WorkerRecord | undefined> {
-    const bytes = await this.#get(`worker:${workerId}`)
-    const worker = bytes === null ? undefined : decode<WorkerRecord>(bytes)
-    return worker !== undefined && worker.expiresAt > now ? worker : undefined
+  claimDueDeadlines(claim: Call<'claimDueDeadlines'>): Answer<'claimDueDeadlines'> {
+    return this.#queues.claimDueDeadlines(claim)
   }
 
-  async listWorkers({ now }: Call<'listWorkers'>): Promise<readonly WorkerRecord[]> {
-    const records = buffers(await this.#run(SCRIPTS.listWorkers, now))
-    return records.map((bytes) => decode<WorkerRecord>(bytes))
+  dropDeadline(deadline: Call<'dropDeadline'>): Answer<'dropDeadline'> {
+    return this.#queues.dropDeadline(deadline)
   }
 
-  async removeWorker(workerId: Call<'removeWorker'>): Promise<void> {
-    await this.#ask((redis) =>
-      redis
-        .multi()
-        .del(`${this.#keys}worker:${workerId}`)
-        .zrem(`${this.#keys}workers`, workerId)
-        .exec(),
-    )
+  nextDueAt(): Answer<'nextDueAt'> {
+    return this.#queues.nextDueAt()
   }
 
-  async claimRecords(claim: Call<'claimRecords'>): Promise<readonly HistoryRecord[]> {
-    const claimed = await this.#claim('records', claim)
-    return claimed.map(([, bytes]) => decode<HistoryRecord>(bytes))
+  putWorker(worker: Call<'putWorker'>): Answer<'putWorker'> {
+    return this.#workers.putWorker(worker)
   }
 
-  async ackRecords(eventIds: Call<'ackRecords'>): Promise<void> {
-    await this.#run(SCRIPTS.remove, 'records', ...eventIds)
+  updateWorker(update: Call<'updateWorker'>): Answer<'updateWorker'> {
+    return this.#workers.updateWorker(update)
   }
 
-  async claimMessages(claim: Call<'claimMessages'>): Promise<readonly JobMessage[]> {
-    const claimed = await this.#claim('messages', claim)
-    return claimed.map(([, bytes]) => decode<JobMessage>(bytes))
+  findWorker(query: Call<'findWorker'>): Answer<'findWorker'> {
+    return this.#workers.findWorker(query)
   }
 
-  async ackMessages(messageIds: Call<'ackMessages'>): Promise<void> {
-    await this.#run(SCRIPTS.remove, 'messages', ...messageIds)
+  listWorkers(query: Call<'listWorkers'>): Answer<'listWorkers'> {
+    return this.#workers.listWorkers(query)
+  }
+
+  removeWorker(workerId: Call<'removeWorker'>): Answer<'removeWorker'> {
+    return this.#workers.removeWorker(workerId)
+  }
+
+  changedWorkers(query: Call<'changedWorkers'>): Answer<'changedWorkers'> {
+    return this.#workers.changedWorkers(query)
+  }
+
+  claimRecords(claim: Call<'claimRecords'>): Answer<'claimRecords'> {
+    return this.#queues.claimRecords(claim)
+  }
+
+  ackRecords(eventIds: Call<'ackRecords'>): Answer<'ackRecords'> {
+    return this.#queues.ackRecords(eventIds)
+  }
+
+  countRecords(): Answer<'countRecords'> {
+    return this.#queues.countRecords()
+  }
+
+  oldestRecordAt(): Answer<'oldestRecordAt'> {
+    return this.#queues.oldestRecordAt()
+  }
+
+  dropOldestRecords(limit: Call<'dropOldestRecords'>): Answer<'dropOldestRecords'> {
+    return this.#queues.dropOldestRecords(limit)
+  }
+
+  claimMessages(claim: Call<'claimMessages'>): Answer<'claimMessages'> {
+    return this.#queues.claimMessages(claim)
+  }
+
+  ackMessages(messageIds: Call<'ackMessages'>): Answer<'ackMessages'> {
+    return this.#queues.ackMessages(messageIds)
+  }
+
+  acquireLock(claim: Call<'acquireLock'>): Answer<'acquireLock'> {
+    return this.#limits.acquireLock(claim)
+  }
+
+  renewLock(renewal: Call<'renewLock'>): Answer<'renewLock'> {
+    return this.#limits.renewLock(renewal)
+  }
+
+  releaseLock(lock: Call<'releaseLock'>): Answer<'releaseLock'> {
+    return this.#limits.releaseLock(lock)
+  }
+
+  hit(hit: Call<'hit'>): Answer<'hit'> {
+    return this.#limits.hit(hit)
+  }
+
+  takeQuota(quota: Call<'takeQuota'>): Answer<'takeQuota'> {
+    return this.#limits.takeQuota(quota)
+  }
+
+  readQuota(quota: Call<'readQuota'>): Answer<'readQuota'> {
+    return this.#limits.readQuota(quota)
+  }
+
+  giveBackQuota(quota: Call<'giveBackQuota'>): Answer<'giveBackQuota'> {
+    return this.#limits.giveBackQuota(quota)
   }
 
   /** @throws UnavailableError `STORAGE_CLOSED` after `close`. */
   onHint(listener: Call<'onHint'>): () => void {
-    this.#assertOpen()
-    const entry = { listener }
-    this.#listeners.add(entry)
-    return () => {
-      this.#listeners.delete(entry)
-    }
+    this.#session.assertNotClosed()
+    return this.#hints.listen(listener)
   }
 
   async ping(): Promise<void> {
-    await this.#ask((redis) => redis.ping())
+    await this.#session.ask((redis) => redis.ping())
   }
 
   /** Ends both connections; a second call does nothing. */
-  async close(): Promise<void> {
-    if (this.#isClosed) return
+  close(): Promise<void> {
+    if (this.#isClosed) return Promise.resolve()
     this.#isClosed = true
     this.#clock.stop()
-    this.#listeners.clear()
-    this.#redis.disconnect()
-    this.#subscriber.disconnect()
-    await Promise.resolve()
+    this.#hints.close()
+    this.#session.close()
+    this.#link.close()
+    return Promise.resolve()
   }
 
-  get #channel(): string {
-    return `${this.#keys}hints`
+  async #reached(log?: ConnectionLog): Promise<void> {
+    await checkServer(this.#link.redis, log)
+    // Before the first call: it says what time it is.
+    await this.#clock.start()
+    this.#session.open()
   }
 
-  async #claim(
-    queue: string,
-    { now, leaseMs, limit }: { now: number; leaseMs: number; limit: number },
-    { holder = '', onlyDue = false }: { holder?: string; onlyDue?: boolean } = {},
-  ): Promise<readonly (readonly [string, Buffer])[]> {
-    const args = [queue, now, now + leaseMs, limit, holder, onlyDue ? '1' : '']
-    return pairs(await this.#run(SCRIPTS.claim, ...args))
-  }
-
-  async #writeWorker(worker: WorkerRecord, expected: string): Promise<boolean> {
-    const args = [worker.workerId, expected, encode(worker), worker.expiresAt]
-    return (await this.#run(SCRIPTS.worker, ...args)) === 1
-  }
-
-  #get(key: string): Promise<Buffer | null> {
-    return this.#ask((redis) => redis.hgetBuffer(`${this.#keys}${key}`, 'd'))
-  }
-
-  async #run(script: Script, ...args: readonly Argument[]): Promise<Reply> {
-    this.#assertOpen()
-    return this.#runner.run(script, ...args)
-  }
-
-  async #ask<T>(question: (redis: Redis) => Promise<T>): Promise<T> {
-    this.#assertOpen()
-    try {
-      return await question(this.#redis)
-    } catch (error) {
-      throw unavailable(error)
+  /** Whoever waits for hints is to look: some may have gone unheard. */
+  #back(log?: ConnectionLog): void {
+    const back = async (): Promise<void> => {
+      await this.#clock.start()
+      const tasks = (await this.listTaskClasses()).map(
+        (each) => ({ kind: 'task', ...each }) as const,
+      )
+      const loops = (['step', 'record', 'message'] as const).map((kind): Hint => ({ kind }))
+      this.#hints.tellHere([{ kind: 'deadline', at: this.#clock.now() }, ...loops, ...tasks])
     }
-  }
-
-  #assertOpen(): void {
-    if (!this.#isClosed) return
-    const message = 'The storage (Redis) is closed.'
-    throw new UnavailableError('STORAGE_CLOSED', { message })
-  }
-
-  /** A hint of this process reaches it at once, and the others by way of Redis. */
-  async #tellAll(hints: readonly Hint[]): Promise<void> {
-    this.#tellLater(hints)
-    const said = JSON.stringify({ from: this.#origin, hints })
-    await this.#ask((redis) => redis.publish(this.#channel, said))
-  }
-
-  #heard(said: string): void {
-    const { from, hints } = JSON.parse(said) as { from: string; hints: readonly Hint[] }
-    if (from !== this.#origin) this.#tell(hints)
-  }
-
-  #tellLater(hints: readonly Hint[]): void {
-    queueMicrotask(() => {
-      this.#tell(hints)
+    back().catch((error: unknown) => {
+      log?.debug({ reason: reasonOf(error) }, 'Redis is back, and gone again')
     })
   }
-
-  #tell(hints: readonly Hint[]): void {
-    for (const hint of hints) {
-      for (const { listener } of this.#listeners) listener(hint)
-    }
-  }
-}
-
-function outcomeOf(reply: Reply): CommitOutcome {
-  const [word, jobId = '', fingerprint = ''] = texts(reply)
-  if (word === 'ok') return { kind: 'committed' }
-  return word === 'same' ? { kind: 'duplicate', jobId, fingerprint } : { kind: 'conflict' }
-}
-
-function splitOnce(text: string, mark: string): readonly [string, string] {
-  const at = text.indexOf(mark)
-  return [text.slice(0, at), text.slice(at + 1)]
 }

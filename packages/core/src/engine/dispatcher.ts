@@ -1,18 +1,26 @@
-/** Hands tasks to the workers that poll for them. */
+/**
+ * Hands tasks to the workers that poll for them.
+ *
+ * A poll that finds nothing waits in this process, and costs the store nothing meanwhile (W9): hints
+ * wake it, and one look per second and orchestrator makes up for hints that were lost.
+ */
+import { isDeepStrictEqual } from 'node:util'
 import { NotFoundError } from '@avtomatika/protocol'
 import type { OfferedTask } from '../job/effect.ts'
 import { find } from '../job/on-task.ts'
-import type { TaskDemand } from '../job/task.ts'
-import type { ClaimedTask, Hint } from '../ports/storage.ts'
+import type { TaskHint } from '../ports/hint.ts'
+import type { ClaimedTask } from '../ports/task-store.ts'
 import type { WorkerRecord } from '../ports/worker-record.ts'
-import { fits, startable } from './eligibility.ts'
+import { Backlog } from './backlog.ts'
+import { startable } from './eligibility.ts'
 import type { EngineParts } from './engine-parts.ts'
-import { TaskWaiters, type Call, type Waiting } from './task-waiters.ts'
+import type { HandedTask } from './handed-task.ts'
+import { Loop } from './loop.ts'
+import { RESERVATION_MS } from './matchmaker.ts'
+import type { Roster } from './roster.ts'
+import type { Call, Waiting, WaitingRoom, Wake } from './waiting-room.ts'
 
-/** A waiting poll looks by itself this often, in case a hint was lost. */
-const SLOW_TICK_MS = 5_000
-/** New classes are told by hints; a poll that has not heard of one asks at most this often. */
-const REFRESH_MS = 1_000
+const LOOK_MS = 1_000
 
 export interface Poll {
   readonly workerId: string
@@ -26,10 +34,11 @@ export interface Poll {
   readonly signal: AbortSignal
 }
 
-export interface HandedTask {
-  readonly task: OfferedTask
-  readonly leaseExpiresAt: number
-  readonly deadlineAt: number
+export interface DispatcherOptions {
+  readonly roster: Roster
+  readonly room: WaitingRoom
+  /** How long a worker may be silent before its tasks count as lost, in ms. */
+  readonly leaseMs: number
 }
 
 interface Look {
@@ -39,45 +48,65 @@ interface Look {
 
 export class Dispatcher {
   readonly #parts: EngineParts
+  readonly #roster: Roster
   readonly #leaseMs: number
-  readonly #waiters = new TaskWaiters()
-  readonly #classes = new Map<string, TaskDemand>()
+  readonly #room: WaitingRoom
+  readonly #backlog = new Backlog()
+  readonly #loop: Loop
   readonly #timers = new Set<() => void>()
-  #refreshedAt = -Infinity
+  /** Workers for whom something was reserved while no poll of theirs was here, and until when. */
+  readonly #expected = new Map<string, number>()
+  /** Tasks that a worker may have been given without its knowing, with that worker. */
+  readonly #uncertain = new Map<string, { readonly task: OfferedTask; readonly workerId: string }>()
+  #hasLooked = false
   #closed = false
 
-  constructor(parts: EngineParts, leaseMs: number) {
+  constructor(parts: EngineParts, { roster, room, leaseMs }: DispatcherOptions) {
     this.#parts = parts
+    this.#roster = roster
+    this.#room = room
     this.#leaseMs = leaseMs
+    roster.onChange((workerId, change) => {
+      if (!isAlike(change)) room.recheck(workerId)
+    })
+    const { clock, log } = parts
+    this.#loop = new Loop({ name: 'dispatcher', clock, log, round: () => this.#refresh() })
   }
 
   get waitingPolls(): number {
-    return this.#waiters.size
+    return this.#room.size
   }
 
   start(): void {
     this.#closed = false
+    this.#loop.start()
   }
 
   /** Sends all waiting polls home empty. */
-  stop(): void {
+  async stop(): Promise<void> {
     this.#closed = true
     for (const cancel of this.#timers) cancel()
     this.#timers.clear()
-    this.#waiters.wakeAll()
+    this.#room.wakeAll()
+    await this.#loop.stop()
   }
 
-  /** A task is on offer: to all, or for now to all but the worker that has just failed it. */
-  async offered({ classId, openToAllAt }: Extract<Hint, { kind: 'task' }>): Promise<void> {
-    if (!this.#classes.has(classId)) await this.#refreshClasses()
-    const demand = this.#classes.get(classId)
-    if (demand === undefined) return
-    this.#waiters.call(demand)
-    if (openToAllAt === undefined) return
+  /** A task is on offer: to all, to one worker first, or for now to all but one who failed it. */
+  offered({ classId, demand, workerId, openToAllAt }: TaskHint): void {
     const { clock } = this.#parts
-    const cancel = clock.after(openToAllAt - clock.now(), () => {
+    const now = clock.now()
+    this.#room.learn({ classId, demand })
+    if (workerId !== undefined) {
+      if (this.#room.callWorker(workerId, classId)) return
+      this.#expected.set(workerId, now + RESERVATION_MS)
+      return
+    }
+    this.#backlog.hint(classId, now)
+    this.#room.call(classId)
+    if (openToAllAt === undefined) return
+    const cancel = clock.after(openToAllAt - now, () => {
       this.#timers.delete(cancel)
-      this.#waiters.call(demand)
+      this.#room.call(classId)
     })
     this.#timers.add(cancel)
   }
@@ -90,17 +119,30 @@ export class Dispatcher {
     const { clock } = this.#parts
     const until = clock.now() + poll.waitMs
     let call: Call | undefined
-    if (clock.now() - this.#refreshedAt >= REFRESH_MS) await this.#refreshClasses()
+    // Nothing was hinted at before this orchestrator was there.
+    if (!this.#hasLooked) await this.#refresh()
     for (;;) {
       const { tasks, waiting } = await this.#look(poll, call)
       const left = until - clock.now()
       if (tasks.length > 0 || left <= 0 || this.#closed || poll.signal.aborted) {
-        await this.#leave(waiting)
-        return tasks
+        return this.#withLate(tasks, await this.#leave(waiting), poll)
       }
-      call = await this.#woken(waiting, poll.signal, Math.min(left, SLOW_TICK_MS))
-      if (call === undefined) await this.#refreshClasses()
+      const wake = await this.#woken(waiting, poll.signal, left)
+      if (wake !== undefined && 'tasks' in wake) return this.#withLate([], wake.tasks, poll)
+      call = wake
     }
+  }
+
+  /** Tasks that were found, and tasks that came while the poll was about to leave. */
+  async #withLate(
+    found: readonly HandedTask[],
+    late: readonly HandedTask[],
+    { max, signal, workerId }: Poll,
+  ): Promise<readonly HandedTask[]> {
+    const all = [...found, ...late]
+    const kept = signal.aborted ? [] : all.slice(0, max)
+    await Promise.all(all.slice(kept.length).map(({ task }) => this.takeBack(task, workerId)))
+    return kept
   }
 
   /** Looks for tasks. If it fails, or finds none, the call that woke the poll goes to another. */
@@ -110,22 +152,42 @@ export class Dispatcher {
     try {
       const worker = startable(await this.#worker(poll.workerId), poll.availableSkills)
       // Waiting begins before the look: a task offered in between must not go unnoticed.
-      waiting = this.#waiters.wait((demand) => fits(worker, demand), call?.number ?? 0)
-      tasks = await this.#take(worker, poll)
+      waiting = this.#room.wait({ worker, max: poll.max, tried: call?.number ?? 0 })
+      // Who does not wait would not hear of a hint that is on its way.
+      const looks = call !== undefined || poll.waitMs === 0 || this.#mayFind(worker)
+      if (looks) tasks = await this.#take(worker, poll)
       return { tasks, waiting }
     } catch (error) {
-      if (waiting !== undefined) await this.#leave(waiting)
+      if (waiting !== undefined) {
+        const late = await this.#leave(waiting)
+        for (const { task } of late) this.giveUp(task, poll.workerId)
+      }
       throw error
     } finally {
-      if (tasks.length === 0 && call !== undefined) this.#waiters.passOn(call)
+      if (tasks.length === 0 && call !== undefined) this.#room.passOn(call)
     }
   }
 
-  /** Ends a wait; a call that reached it meanwhile goes to another. */
-  async #leave(waiting: Waiting): Promise<void> {
+  /** A worker has a hand free again: a poll of its that found it full is to look once more. */
+  freed(workerId: string): void {
+    const worker = this.#roster.find(workerId, this.#parts.clock.now())
+    if (worker !== undefined && this.#mayFind(worker)) this.#room.recheck(workerId)
+  }
+
+  /** Whether a look in the store is worth its price. */
+  #mayFind(worker: WorkerRecord): boolean {
+    if (this.#expected.delete(worker.workerId)) return true
+    return this.#room.classesFor(worker).some((classId) => this.#backlog.mayHaveTasks(classId))
+  }
+
+  /** Ends a wait; a call that reached it meanwhile goes to another, tasks are its. */
+  async #leave(waiting: Waiting): Promise<readonly HandedTask[]> {
     waiting.leave()
-    const unused = await waiting.woken
-    if (unused !== undefined) this.#waiters.passOn(unused)
+    const wake = await waiting.woken
+    if (wake === undefined) return []
+    if ('tasks' in wake) return wake.tasks
+    this.#room.passOn(wake)
+    return []
   }
 
   async #take(worker: WorkerRecord, poll: Poll): Promise<readonly HandedTask[]> {
@@ -143,16 +205,11 @@ export class Dispatcher {
 
   #claim(worker: WorkerRecord, limit: number): Promise<readonly ClaimedTask[]> {
     const { storage, clock } = this.#parts
-    const classes = [...this.#classes].filter(([, demand]) => fits(worker, demand))
-    if (classes.length === 0) return Promise.resolve([])
-    return storage.claimTasks({
-      workerId: worker.workerId,
-      classIds: classes.map(([classId]) => classId),
-      limit,
-      capacity: worker.maxConcurrentTasks,
-      now: clock.now(),
-      leaseMs: this.#leaseMs,
-    })
+    const { workerId, maxConcurrentTasks: capacity } = worker
+    const classIds = this.#room.classesFor(worker)
+    if (classIds.length === 0) return Promise.resolve([])
+    const claim = { workerId, classIds, limit, capacity, now: clock.now(), leaseMs: this.#leaseMs }
+    return storage.claimTasks(claim)
   }
 
   /** The claim becomes true in the job, or the task turns out to be wanted no more. */
@@ -183,8 +240,16 @@ export class Dispatcher {
     })
   }
 
-  /** The call that woke the poll; `undefined` when it should look by itself. */
-  async #woken(waiting: Waiting, signal: AbortSignal, ms: number): Promise<Call | undefined> {
+  /**
+   * A worker may have been given a task without its knowing: it is offered again as soon as the store
+   * answers.
+   */
+  giveUp(task: OfferedTask, workerId: string): void {
+    this.#uncertain.set(task.taskId, { task, workerId })
+  }
+
+  /** What ended the wait; `undefined` when its time is up. */
+  async #woken(waiting: Waiting, signal: AbortSignal, ms: number): Promise<Wake> {
     const cancel = this.#parts.clock.after(ms, waiting.leave)
     signal.addEventListener('abort', waiting.leave, { once: true })
     if (signal.aborted || this.#closed) waiting.leave()
@@ -198,16 +263,54 @@ export class Dispatcher {
 
   async #worker(workerId: string): Promise<WorkerRecord> {
     const { storage, clock } = this.#parts
-    const worker = await storage.findWorker({ workerId, now: clock.now() })
-    if (worker !== undefined) return worker
-    const message = `Worker not found: '${workerId}' is not registered (any more). Register again.`
-    throw new NotFoundError('WORKER_NOT_FOUND', { message })
+    const now = clock.now()
+    const known = this.#roster.find(workerId, now)
+    if (known !== undefined) return known
+    const worker = await storage.findWorker({ workerId, now })
+    if (worker === undefined) {
+      const message = `Worker not found: '${workerId}' is not registered (any more). Register again.`
+      throw new NotFoundError('WORKER_NOT_FOUND', { message })
+    }
+    this.#roster.put(worker)
+    return worker
   }
 
-  async #refreshClasses(): Promise<void> {
-    this.#refreshedAt = this.#parts.clock.now()
-    for (const { classId, demand } of await this.#parts.storage.listTaskClasses()) {
-      this.#classes.set(classId, demand)
+  /** What all waiting polls together would have asked for, in two questions. */
+  async #refresh(): Promise<number> {
+    const { storage, clock } = this.#parts
+    for (const [taskId, { task, workerId }] of this.#uncertain) {
+      await this.takeBack(task, workerId)
+      this.#uncertain.delete(taskId)
     }
+    await this.#roster.refresh(clock.now())
+    const { mark } = this.#backlog
+    const onOffer = await storage.listTaskClasses()
+    const now = clock.now()
+    this.#hasLooked = true
+    for (const each of onOffer) this.#room.learn(each)
+    for (const classId of this.#backlog.look(onOffer, mark, now)) this.#room.forget(classId)
+    for (const { classId } of onOffer) this.#room.call(classId)
+    for (const [workerId, until] of this.#expected) {
+      if (until <= now) this.#expected.delete(workerId)
+    }
+    return LOOK_MS
   }
+}
+
+/** Whether a worker can do what it could do before. */
+function isAlike({
+  before,
+  now,
+}: {
+  readonly before: WorkerRecord | undefined
+  readonly now: WorkerRecord | undefined
+}): boolean {
+  if (before === undefined || now === undefined) return false
+  const { status, registeredAt, maxConcurrentTasks } = before
+  return (
+    now.registeredAt === registeredAt &&
+    now.maxConcurrentTasks === maxConcurrentTasks &&
+    now.status === status &&
+    isDeepStrictEqual(now.skills, before.skills)
+  )
 }

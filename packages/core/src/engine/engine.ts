@@ -10,7 +10,8 @@ import type { History } from '../ports/history.ts'
 import type { Ids } from '../ports/ids.ts'
 import type { Log } from '../ports/log.ts'
 import type { Notifier } from '../ports/notifier.ts'
-import type { Hint, Storage } from '../ports/storage.ts'
+import type { Hint } from '../ports/hint.ts'
+import type { Storage } from '../ports/storage.ts'
 import { Courier } from './courier.ts'
 import { Desk } from './desk.ts'
 import { Dispatcher } from './dispatcher.ts'
@@ -21,10 +22,16 @@ import { Fleet } from './fleet.ts'
 import type { Hooks } from './hooks.ts'
 import { JobCreation, type NewJobRequest } from './job-creation.ts'
 import { JobWriter } from './job-writer.ts'
+import { HandOff, type HandedOff } from './hand-off.ts'
+import { Matchmaker } from './matchmaker.ts'
 import { Metrics } from './metrics.ts'
 import { Outbox } from './outbox.ts'
+import { ReadinessCheck } from './readiness.ts'
+import { Roster } from './roster.ts'
 import { workerTtlMs, type EngineSettings } from './settings.ts'
+import { Sweeper } from './sweeper.ts'
 import { readOutcome } from './task-outcome.ts'
+import { WaitingRoom } from './waiting-room.ts'
 import { Watcher } from './watcher.ts'
 
 export interface EngineOptions {
@@ -67,6 +74,8 @@ export class Engine {
   /** Where people act on jobs. */
   readonly desk: Desk
   readonly metrics: Metrics
+  /** Whether requests can be served now. */
+  readonly readiness: ReadinessCheck
   /** Where events come in. */
   readonly events: EventIntake
   readonly #parts: EngineParts
@@ -76,7 +85,9 @@ export class Engine {
   readonly #creation: JobCreation
   readonly #courier: Courier
   readonly #executor: Executor
+  readonly #handOff: HandOff
   readonly #watcher: Watcher
+  readonly #sweeper: Sweeper
   readonly #outbox: Outbox
   #stopHints: (() => void) | undefined
   #isRunning = false
@@ -85,7 +96,12 @@ export class Engine {
     const { storage, clock, ids, log, instanceId, settings, blueprints } = options
     const { rules, taskTimeoutMs, executorConcurrency: concurrency } = settings
     const checkInvariants = options.checkInvariants ?? false
-    const writer = new JobWriter({ storage, rules, checkInvariants })
+    const roster = new Roster(storage)
+    const matchmaker = new Matchmaker({ roster, clock })
+    const room = new WaitingRoom()
+    const prepare = (change: Parameters<HandOff['prepare']>[0]): HandedOff =>
+      this.#handOff.prepare(change)
+    const writer = new JobWriter({ storage, rules, prepare, checkInvariants })
     const parts = { storage, writer, clock, ids, log, instanceId }
     this.#parts = parts
     this.#history = options.history
@@ -95,18 +111,31 @@ export class Engine {
     this.#creation = new JobCreation({ parts, blueprints, idempotencyTtlMs, maxDataBytes })
     this.desk = new Desk(parts, { blueprints, maxDataBytes })
     this.events = new EventIntake(parts, blueprints, maxDataBytes)
-    this.fleet = new Fleet(parts, workerTtlMs(settings))
-    this.dispatcher = new Dispatcher(parts, workerTtlMs(settings))
+    const ttlMs = workerTtlMs(settings)
+    this.fleet = new Fleet(parts, { roster, ttlMs })
+    this.dispatcher = new Dispatcher(parts, { roster, room, leaseMs: ttlMs })
     const tools = {
       settings: new DispatchSettings({ taskTimeoutMs, retry: rules.retry }),
       child: this.#creation.child.bind(this.#creation),
     }
     this.#executor = new Executor(parts, { blueprints, tools, concurrency })
-    this.#watcher = new Watcher(parts)
+    this.#handOff = new HandOff({
+      clock,
+      executor: this.#executor,
+      matchmaker,
+      room,
+      leaseMs: ttlMs,
+      decide: (job, event) => writer.decide(job, event),
+      onUncertain: (task, workerId) => this.dispatcher.giveUp(task, workerId),
+    })
+    this.#watcher = new Watcher(parts, roster)
     this.#courier = new Courier(parts, { notifier: options.notifier, events: this.events })
     const { history, hooks = {} } = options
     this.metrics = new Metrics(parts)
-    this.#outbox = new Outbox(parts, { history, hooks, metrics: this.metrics })
+    this.readiness = new ReadinessCheck(parts)
+    this.#sweeper = new Sweeper(parts, this.metrics)
+    const { maxOutboxRecords: maxRecords } = settings
+    this.#outbox = new Outbox(parts, { history, hooks, metrics: this.metrics, maxRecords })
   }
 
   /**
@@ -122,6 +151,7 @@ export class Engine {
     this.dispatcher.start()
     this.#executor.start()
     this.#watcher.start()
+    this.#sweeper.start()
     this.#courier.start()
     this.#outbox.start()
   }
@@ -132,9 +162,15 @@ export class Engine {
    */
   async stop(graceMs?: number): Promise<void> {
     this.#isRunning = false
-    this.dispatcher.stop()
+    const pollsAreHome = this.dispatcher.stop()
     this.#parts.writer.announceAll()
-    await Promise.all([this.#executor.stop(graceMs), this.#watcher.stop(), this.#courier.stop()])
+    await Promise.all([
+      pollsAreHome,
+      this.#executor.stop(graceMs),
+      this.#watcher.stop(),
+      this.#sweeper.stop(),
+      this.#courier.stop(),
+    ])
     await this.#outbox.stop()
     this.#stopHints?.()
     this.#stopHints = undefined
@@ -144,7 +180,7 @@ export class Engine {
    * Accepts a job.
    * @throws InputError `INVALID_INPUT` when the input does not match the blueprint's schema.
    * @throws ConflictError `IDEMPOTENCY_CONFLICT` when the key was used for another request.
-   * @throws LimitError `DATA_TOO_LARGE` for initial data or metadata that are.
+   * @throws LimitError `DATA_TOO_LARGE` for initial data or metadata that are; `QUOTA_EXCEEDED`.
    */
   createJob(request: NewJobRequest): Promise<{ readonly jobId: string }> {
     return this.#creation.create(request)
@@ -212,6 +248,7 @@ export class Engine {
       outcome,
       chance: ids.chance(),
     })
+    if (decision.kind === 'changed') this.dispatcher.freed(workerId)
     if (problem === undefined || decision.kind !== 'changed') return decision
     throw new LimitError('DATA_TOO_LARGE', { message: problem })
   }
@@ -236,20 +273,18 @@ export class Engine {
     return this.#parts.storage.listQuarantined({ ...(ownerId !== undefined && { ownerId }), limit })
   }
 
+  /** Who calls the webhooks, and keeps the calls that were given up. */
+  get courier(): Courier {
+    return this.#courier
+  }
+
   #follow(hint: Hint): void {
     if (hint.kind === 'step') this.#executor.wake()
     if (hint.kind === 'record') this.#outbox.wake()
     if (hint.kind === 'message') this.#courier.wake()
     if (hint.kind === 'deadline') this.#watcher.expect(hint.at)
     if (hint.kind === 'job_ended') this.#parts.writer.announce(hint.jobId)
-    if (hint.kind === 'task') {
-      this.dispatcher.offered(hint).catch((error: unknown) => {
-        this.#parts.log.warn(
-          { err: error },
-          'a hint could not be followed; polls look by themselves',
-        )
-      })
-    }
+    if (hint.kind === 'task') this.dispatcher.offered(hint)
   }
 
   async #changeOf({ id }: Job, ms: number, signal: AbortSignal): Promise<void> {

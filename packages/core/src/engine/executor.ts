@@ -2,17 +2,24 @@
 import type { BlueprintRegistry } from '../blueprint/registry.ts'
 import type { JobEvent } from '../job/event.ts'
 import type { Job } from '../job/job.ts'
-import type { ClaimedStep } from '../ports/storage.ts'
+import type { Decision } from '../job/decision.ts'
+import type { ClaimedStep, CommitEntry } from '../ports/storage.ts'
 import type { EngineParts } from './engine-parts.ts'
 import { Loop } from './loop.ts'
 import { runStep, type StepTools } from './run-step.ts'
 
 /** A step is handed out again when its holder has been silent for this long. */
-const STEP_LEASE_MS = 30_000
+const STEP_LEASE_MS = 10_000
 /** How often to look without having been woken: a lost hint costs at most this much. */
 const SLOW_TICK_MS = 1_000
 /** How long a job whose blueprint is not loaded here is left alone. */
 const MISSING_BLUEPRINT_PAUSE_MS = 5_000
+
+type Changed = Extract<Decision, { kind: 'changed' }>
+type HeldStep = Pick<ClaimedStep, 'stepId' | 'jobId'>
+
+/** What became of a write; `unknown` when its answer was lost. */
+export type WriteOutcome = 'written' | 'not_written' | 'unknown'
 
 export interface ExecutorOptions {
   readonly blueprints: BlueprintRegistry
@@ -24,7 +31,12 @@ export class Executor {
   readonly #parts: EngineParts
   readonly #options: ExecutorOptions
   readonly #running = new Set<Promise<void>>()
+  /** Steps that may have been written as ours; nobody else is given them before they are given back. */
+  readonly #uncertain = new Set<string>()
   readonly #loop: Loop
+  /** Steps that are ours as soon as they are written. */
+  #reserved = 0
+  #isOpen = false
   #hasGivenUp = false
 
   constructor(parts: EngineParts, options: ExecutorOptions) {
@@ -36,6 +48,7 @@ export class Executor {
 
   start(): void {
     this.#hasGivenUp = false
+    this.#isOpen = true
     this.#loop.start()
   }
 
@@ -49,8 +62,9 @@ export class Executor {
    */
   async stop(graceMs: number | undefined): Promise<void> {
     const { clock, log } = this.#parts
+    this.#isOpen = false
     await this.#loop.stop()
-    const allEnded = Promise.all(this.#running)
+    const allEnded = this.#untilIdle()
     if (graceMs === undefined || this.#running.size === 0) {
       await allEnded
       return
@@ -67,9 +81,36 @@ export class Executor {
     cancel()
   }
 
+  /** Takes on the step that a change makes ready, if there is room; then it is written as ours. */
+  reserve({ effects }: Pick<Changed, 'effects'>): CommitEntry['stepLease'] {
+    if (!this.#isOpen || this.#room <= 0) return undefined
+    if (!effects.some(({ kind }) => kind === 'run_step')) return undefined
+    this.#reserved += 1
+    const { clock, instanceId: holder } = this.#parts
+    return { holder, now: clock.now(), leaseMs: STEP_LEASE_MS }
+  }
+
+  /** The step that was taken on with this job is written, or not, or nobody knows. */
+  settle(job: Job, outcome: WriteOutcome): void {
+    this.#reserved -= 1
+    const stepId = job.wait?.for === 'step' ? job.wait.stepId : ''
+    if (outcome === 'unknown') this.#uncertain.add(stepId)
+    if (outcome === 'written') this.#launch({ stepId, jobId: job.id }, job)
+  }
+
+  get #room(): number {
+    return this.#options.concurrency - this.#running.size - this.#reserved
+  }
+
+  /** Steps may follow from those that run, until no more are taken on. */
+  async #untilIdle(): Promise<void> {
+    while (this.#running.size > 0) await Promise.all(this.#running)
+  }
+
   async #round(): Promise<number> {
     const { storage, clock, instanceId } = this.#parts
-    const limit = this.#options.concurrency - this.#running.size
+    await this.#giveBackUncertain()
+    const limit = this.#room
     if (limit <= 0) return SLOW_TICK_MS
     const now = clock.now()
     const lease = { now, leaseMs: STEP_LEASE_MS }
@@ -78,20 +119,28 @@ export class Executor {
     return steps.length === limit ? 0 : SLOW_TICK_MS
   }
 
-  #launch(step: ClaimedStep): void {
-    const wasFull = (): boolean => this.#running.size >= this.#options.concurrency
-    const run = this.#run(step).finally(() => {
-      const full = wasFull()
+  async #giveBackUncertain(): Promise<void> {
+    const { storage, instanceId: holder } = this.#parts
+    for (const stepId of this.#uncertain) {
+      await storage.releaseStep({ stepId, holder })
+      this.#uncertain.delete(stepId)
+    }
+  }
+
+  /** @param known - the job as it was just written with this step. */
+  #launch(step: HeldStep, known?: Job): void {
+    const run = this.#run(step, known).finally(() => {
+      const wasFull = this.#room <= 0
       this.#running.delete(run)
-      if (full) this.wake()
+      if (wasFull) this.wake()
     })
     this.#running.add(run)
   }
 
-  async #run(step: ClaimedStep): Promise<void> {
+  async #run(step: HeldStep, known?: Job): Promise<void> {
     const stopRenewing = this.#keepLease(step)
     try {
-      const job = await this.#parts.storage.findJob(step.jobId)
+      const job = known ?? (await this.#parts.storage.findJob(step.jobId))
       const event = await this.#eventFor(step, job)
       const decision = event && (await this.#parts.writer.apply(step.jobId, event, job))
       if (decision?.kind !== 'changed') await this.#discard(step)
@@ -105,7 +154,7 @@ export class Executor {
 
   /** `undefined` when the job no longer waits for this step (D-21, D-22). */
   async #eventFor(
-    { stepId }: ClaimedStep,
+    { stepId }: HeldStep,
     job: Job | undefined,
   ): Promise<Extract<JobEvent, { stepId: string }> | undefined> {
     if (job?.wait?.for !== 'step' || job.wait.stepId !== stepId) return undefined
@@ -136,11 +185,11 @@ export class Executor {
   }
 
   /** The step is of no use any more; what made it so has withdrawn it, or will. */
-  async #discard({ stepId }: ClaimedStep): Promise<void> {
+  async #discard({ stepId }: HeldStep): Promise<void> {
     await this.#parts.storage.dropStep(stepId)
   }
 
-  #keepLease({ stepId }: ClaimedStep): () => void {
+  #keepLease({ stepId }: HeldStep): () => void {
     const { storage, clock, instanceId: holder, log } = this.#parts
     let cancel: () => void
     const renew = (): void => {

@@ -9,6 +9,7 @@ import {
 import { toJsonObject } from '../json/to-json.ts'
 import type { WorkerRecord, WorkerSkill, WorkerUpdate } from '../ports/worker-record.ts'
 import type { EngineParts } from './engine-parts.ts'
+import type { Roster } from './roster.ts'
 
 /**
  * A worker that does not list a task this long after it was handed over never got it: the answer to
@@ -21,12 +22,20 @@ export interface HeartbeatAnswer {
   readonly cancelTaskIds: readonly string[]
 }
 
+export interface FleetOptions {
+  readonly roster: Roster
+  /** How long a worker may be silent, in ms. */
+  readonly ttlMs: number
+}
+
 export class Fleet {
   readonly #parts: EngineParts
+  readonly #roster: Roster
   readonly #ttlMs: number
 
-  constructor(parts: EngineParts, ttlMs: number) {
+  constructor(parts: EngineParts, { roster, ttlMs }: FleetOptions) {
     this.#parts = parts
+    this.#roster = roster
     this.#ttlMs = ttlMs
   }
 
@@ -49,8 +58,10 @@ export class Fleet {
       expiresAt: now + this.#ttlMs,
       registration: withoutSecrets(registration.raw),
       currentTasks: before?.currentTasks ?? [],
+      hotSkills: registration.hotSkills,
     }
     await storage.putWorker(worker)
+    this.#roster.put(worker)
     return worker
   }
 
@@ -72,6 +83,7 @@ export class Fleet {
       await this.#leave(workerId, now)
       return { cancelTaskIds: [] }
     }
+    this.#roster.put(worker)
     const listed = beat.currentTasks
     const cancelTaskIds = await storage.renewTasks({
       workerId,
@@ -93,6 +105,7 @@ export class Fleet {
     const { storage } = this.#parts
     await storage.loseTasksOf({ workerId, now })
     await storage.removeWorker(workerId)
+    this.#roster.remove(workerId)
   }
 }
 
@@ -101,13 +114,15 @@ function skillOf({ name, type, version }: Skill): WorkerSkill {
 }
 
 function changesOf(beat: Heartbeat): WorkerUpdate['changes'] {
-  const { status, load, skills, currentTasks, maxConcurrentTasks } = beat
+  const { status, load, skills, currentTasks, maxConcurrentTasks, hotSkills, hotCache } = beat
+  const isHotTold = hotSkills !== undefined || hotCache !== undefined
   return {
     ...(status !== undefined && { status }),
     ...(load !== undefined && { load }),
     ...(currentTasks !== undefined && { currentTasks }),
     ...(maxConcurrentTasks !== undefined && { maxConcurrentTasks }),
     ...(skills !== undefined && { skills: skills.map(skillOf) }),
+    ...(isHotTold && { hotSkills: [...(hotSkills ?? []), ...(hotCache ?? [])] }),
   }
 }
 

@@ -8,14 +8,20 @@ import type { Job } from '../job/job.ts'
 import type { Rules } from '../job/rules.ts'
 import type { CommitEntry, CommitOutcome, Storage } from '../ports/storage.ts'
 import { Committer } from './committer.ts'
+import type { HandedOff } from './hand-off.ts'
 import { Lanes } from './lanes.ts'
+import { RecentJobs } from './recent-jobs.ts'
 
 /** Each try means that another process changed the job in between; that many in a row is a fault. */
 const MAX_CONFLICTS = 100
 
+type Changed = Extract<Decision, { kind: 'changed' }>
+
 export interface JobWriterOptions {
   readonly storage: Storage
   readonly rules: Rules
+  /** What this process sees to itself of a change. Default: nothing. */
+  readonly prepare?: (change: Changed) => HandedOff
   /** Checks every change against the promises of `advance`. For tests and development. */
   readonly checkInvariants: boolean
 }
@@ -29,14 +35,17 @@ export type EventSource = LaterEvent | ((job: Job | undefined) => LaterEvent | P
 export class JobWriter {
   readonly #storage: Storage
   readonly #rules: Rules
+  readonly #prepare: (change: Changed) => HandedOff
+  readonly #recent = new RecentJobs()
   readonly #checkInvariants: boolean
   readonly #committer: Committer
   readonly #lanes = new Lanes()
   readonly #watchers = new Map<string, Set<() => void>>()
 
-  constructor({ storage, rules, checkInvariants }: JobWriterOptions) {
+  constructor({ storage, rules, prepare, checkInvariants }: JobWriterOptions) {
     this.#storage = storage
     this.#rules = rules
+    this.#prepare = prepare ?? asItIs
     this.#checkInvariants = checkInvariants
     this.#committer = new Committer(storage)
   }
@@ -53,13 +62,22 @@ export class JobWriter {
   }
 
   async #apply(jobId: string, source: EventSource, known?: Job): Promise<Decision> {
+    let remembered = known ?? this.#recent.find(jobId)
     for (let tries = 0; tries < MAX_CONFLICTS; tries += 1) {
-      const job = tries === 0 && known ? known : await this.#storage.findJob(jobId)
+      const job = remembered ?? (await this.#storage.findJob(jobId))
       const event = typeof source === 'function' ? await source(job) : source
-      const decision = this.#decide(job, event)
-      if (decision.kind !== 'changed') return decision
-      const outcome = await this.#commit(decision, job?.version ?? 0)
-      if (outcome.kind === 'committed') return decision
+      const decision = this.decide(job, event)
+      if (decision.kind !== 'changed') {
+        const isSure = remembered === undefined || remembered === known
+        if (isSure) return decision
+        // Another process may know better: what is not written is not checked by the write.
+        remembered = undefined
+        continue
+      }
+      const handedOff = tries === 0 ? this.#prepare(decision) : asItIs(decision)
+      const outcome = await this.#commit(handedOff, job?.version ?? 0)
+      if (outcome.kind === 'committed') return handedOff.change
+      remembered = undefined
     }
     const message = `Job ${jobId} is being changed by too many at once; try again.`
     throw new UnavailableError('STORAGE_UNAVAILABLE', { message })
@@ -70,9 +88,9 @@ export class JobWriter {
     event: CreatedEvent,
     idempotency?: NonNullable<CommitEntry['idempotency']>,
   ): Promise<CommitOutcome> {
-    const decision = this.#decide(undefined, event)
+    const decision = this.decide(undefined, event)
     if (decision.kind !== 'changed') return { kind: 'conflict' }
-    return this.#commit(decision, 0, idempotency)
+    return this.#commit(this.#prepare(decision), 0, idempotency)
   }
 
   /** Calls back after each change that this process makes to a job. Returns the way to stop. */
@@ -95,20 +113,36 @@ export class JobWriter {
     for (const jobId of [...this.#watchers.keys()]) this.announce(jobId)
   }
 
-  #decide(job: Job | undefined, event: JobEvent): Decision {
+  /** What an event does to a job; nothing is written. */
+  decide(job: Job | undefined, event: JobEvent): Decision {
     const decision = advance(job, event, this.#rules)
     if (this.#checkInvariants) assertChange(job, decision)
     return decision
   }
 
   async #commit(
-    { job, effects }: Extract<Decision, { kind: 'changed' }>,
+    { change, entry: handed, settle }: HandedOff,
     expectedVersion: number,
     idempotency?: NonNullable<CommitEntry['idempotency']>,
   ): Promise<CommitOutcome> {
-    const entry = { job, expectedVersion, effects, ...(idempotency && { idempotency }) }
-    const outcome = await this.#committer.commit(entry)
-    if (outcome.kind === 'committed') this.announce(job.id)
-    return outcome
+    const { job, effects } = change
+    const entry = { job, expectedVersion, effects, ...handed, ...(idempotency && { idempotency }) }
+    try {
+      const outcome = await this.#committer.commit(entry)
+      const isWritten = outcome.kind === 'committed'
+      if (isWritten) this.#recent.keep(job)
+      else this.#recent.forget(job.id)
+      settle(isWritten ? 'written' : 'not_written')
+      if (isWritten) this.announce(job.id)
+      return outcome
+    } catch (error) {
+      this.#recent.forget(job.id)
+      settle('unknown')
+      throw error
+    }
   }
+}
+
+function asItIs(change: Changed): HandedOff {
+  return { change, entry: {}, settle: () => undefined }
 }

@@ -49,6 +49,17 @@ export class Metrics {
     registers: [this.#registry],
   })
 
+  readonly #dropped = new Counter({
+    name: 'orchestrator_outbox_dropped_total',
+    help: 'History rows that were dropped because the history could not be reached for too long.',
+    registers: [this.#registry],
+  })
+  readonly #rearmed = new Counter({
+    name: 'orchestrator_jobs_rearmed_total',
+    help: 'Live jobs that were found with nothing to wake them, and were helped. Should stay 0.',
+    registers: [this.#registry],
+  })
+
   constructor({ storage, clock }: { readonly storage: Storage; readonly clock: Clock }) {
     gauge(this.#registry, {
       name: 'orchestrator_task_queue_length',
@@ -56,10 +67,25 @@ export class Metrics {
       read: () => storage.countOfferedTasks(),
     })
     gauge(this.#registry, {
+      name: 'orchestrator_outbox_length',
+      help: 'History rows that wait for the history.',
+      read: () => storage.countRecords(),
+    })
+    gauge(this.#registry, {
       name: 'orchestrator_active_workers',
       help: 'Workers that are registered and alive.',
       read: async () => (await storage.listWorkers({ now: clock.now() })).length,
     })
+  }
+
+  /** Rows were dropped from a full outbox. */
+  countDropped(rows: number): void {
+    this.#dropped.inc(rows)
+  }
+
+  /** A job that nothing would have woken was found. */
+  countRearmed(): void {
+    this.#rearmed.inc()
   }
 
   get contentType(): string {

@@ -4,6 +4,7 @@ import type { EngineParts } from './engine-parts.ts'
 import { callHooks, type Hooks } from './hooks.ts'
 import { Loop } from './loop.ts'
 import type { Metrics } from './metrics.ts'
+import { OutboxBound } from './outbox-bound.ts'
 
 const LEASE_MS = 30_000
 const BATCH = 500
@@ -13,6 +14,8 @@ export interface OutboxOptions {
   readonly history: History
   readonly hooks: Hooks
   readonly metrics: Metrics
+  /** Rows that may wait; beyond that the oldest are dropped. */
+  readonly maxRecords: number
 }
 
 export class Outbox {
@@ -20,14 +23,16 @@ export class Outbox {
   readonly #history: History
   readonly #hooks: Hooks
   readonly #metrics: Metrics
+  readonly #bound: OutboxBound
   readonly #loop: Loop
   #isStarted = false
 
-  constructor(parts: EngineParts, { history, hooks, metrics }: OutboxOptions) {
+  constructor(parts: EngineParts, { history, hooks, metrics, maxRecords }: OutboxOptions) {
     this.#parts = parts
     this.#history = history
     this.#hooks = hooks
     this.#metrics = metrics
+    this.#bound = new OutboxBound(parts, { metrics, maxRecords })
     const { clock, log } = parts
     this.#loop = new Loop({ name: 'outbox', clock, log, round: () => this.#round() })
   }
@@ -55,6 +60,7 @@ export class Outbox {
   }
 
   async #round(): Promise<number> {
+    await this.#bound.keep()
     return (await this.#deliver()) === BATCH ? 0 : SLOW_TICK_MS
   }
 

@@ -15,6 +15,8 @@ export interface EngineSettings {
   readonly idempotencyTtlMs: number
   /** Largest data of one result, event, decision or patch, in bytes of JSON. Default 1 048 576. */
   readonly maxDataBytes: number
+  /** History rows that may wait for the history; beyond that the oldest are dropped. Default 1 000 000. */
+  readonly maxOutboxRecords: number
 }
 
 export const DEFAULT_SETTINGS: EngineSettings = {
@@ -25,6 +27,7 @@ export const DEFAULT_SETTINGS: EngineSettings = {
   workerHealthIntervalMs: 60_000,
   idempotencyTtlMs: 86_400_000,
   maxDataBytes: 1024 * 1024,
+  maxOutboxRecords: 1_000_000,
 }
 
 /** A worker, and what it holds, is given up after two missed beats. */

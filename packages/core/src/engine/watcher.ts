@@ -1,10 +1,14 @@
-/** Tells jobs that their time is up, or that the worker of their task is gone. */
+/**
+ * Tells jobs that their time is up, or that the worker of their task is gone; ends reservations that
+ * nobody came for.
+ */
 import type { TimerFiredEvent } from '../job/event.ts'
 import type { Job } from '../job/job.ts'
 import { taskDeadline, tasksOf } from '../job/wait.ts'
 import type { DueDeadline } from '../ports/storage.ts'
 import type { EngineParts } from './engine-parts.ts'
 import { Loop } from './loop.ts'
+import type { Roster } from './roster.ts'
 import { whyNobodyFits } from './why-nobody-fits.ts'
 
 /** Long enough to apply a batch, short enough that a crash in between delays nobody much. */
@@ -14,11 +18,13 @@ const SLOW_TICK_MS = 1_000
 
 export class Watcher {
   readonly #parts: EngineParts
+  readonly #roster: Roster
   readonly #loop: Loop
   #nextRoundAt = 0
 
-  constructor(parts: EngineParts) {
+  constructor(parts: EngineParts, roster: Roster) {
     this.#parts = parts
+    this.#roster = roster
     const { clock, log } = parts
     this.#loop = new Loop({ name: 'watcher', clock, log, round: () => this.#round() })
   }
@@ -37,15 +43,19 @@ export class Watcher {
   }
 
   async #round(): Promise<number> {
+    // What is set while this round is under way may have been set too late for it.
+    this.#nextRoundAt = Infinity
     const { storage, clock } = this.#parts
     const claim = { now: clock.now(), leaseMs: LEASE_MS, limit: BATCH }
     const lost = await storage.claimLostTasks(claim)
     const due = await storage.claimDueDeadlines(claim)
+    const missed = await storage.endReservations({ now: clock.now(), limit: BATCH })
+    for (const { workerId } of missed) this.#roster.noteMiss(workerId)
     await Promise.all([
       ...lost.map((task) => this.#lose(task)),
       ...due.map((deadline) => this.#fire(deadline)),
     ])
-    if (lost.length + due.length > 0) return 0
+    if (lost.length + due.length + missed.length > 0) return 0
     const next = (await storage.nextDueAt()) ?? Infinity
     const pauseMs = Math.max(1, Math.min(SLOW_TICK_MS, next - clock.now()))
     this.#nextRoundAt = clock.now() + pauseMs

@@ -21,6 +21,7 @@ import { onChildEnded } from './on-child.ts'
 import { onCreated } from './on-created.ts'
 import { onEventReceived, onWorkerEvent } from './on-event.ts'
 import { onDiscardRequested, onRetryRequested } from './on-quarantine.ts'
+import { onRearmRequested } from './on-rearm.ts'
 import { onStepDeferred, onStepFailed, onStepSucceeded } from './on-step.ts'
 import { onTaskClaimed, onTaskLost, onTaskProgress, onTaskResult } from './on-task.ts'
 import { onTimerFired } from './on-timer.ts'
@@ -70,6 +71,8 @@ export function advance(job: Job | undefined, event: JobEvent, rules: Rules): De
       return onRetryRequested(job, event, rules)
     case 'discard_requested':
       return onDiscardRequested(job, event)
+    case 'rearm_requested':
+      return onRearmRequested(job, event)
     default:
       return unreachable(event)
   }

@@ -71,6 +71,7 @@ export type RecordType =
   | 'job_cancelled'
   | 'job_retried'
   | 'job_discarded'
+  | 'job_rearmed'
 
 export type Effect =
   | { readonly kind: 'run_step'; readonly stepId: string }

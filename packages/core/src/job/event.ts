@@ -203,6 +203,13 @@ export interface DiscardRequestedEvent extends At {
   readonly kind: 'discard_requested'
 }
 
+/** The store does not hold what the job waits for; somebody has looked. */
+export interface RearmRequestedEvent extends At {
+  readonly kind: 'rearm_requested'
+  /** Ids of steps and tasks, keys of deadlines. */
+  readonly missing: readonly string[]
+}
+
 /** Which of a job's timers: `wait` goes with the present wait, `job` with the job. */
 export type DeadlineKey = 'wait' | 'job'
 
@@ -223,3 +230,4 @@ export type JobEvent =
   | CancelRequestedEvent
   | RetryRequestedEvent
   | DiscardRequestedEvent
+  | RearmRequestedEvent

@@ -79,7 +79,10 @@ function newIsOut(before: Job | undefined, job: Job, effects: readonly Effect[])
     return effect.kind === 'offer_task' ? [effect.task.taskId] : []
   })
   const old = outOf(before)
-  const added = [...outOf(job)].filter((id) => !old.has(id))
+  const out = outOf(job)
+  // What a store has lost is asked for again under its old id.
+  if (recordsOf(effects, /^job_rearmed$/) === 1) return put.every((id) => out.has(id))
+  const added = [...out].filter((id) => !old.has(id))
   return sameMembers(put, added) && childIsStarted(before, job, effects)
 }
 

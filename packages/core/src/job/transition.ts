@@ -92,12 +92,14 @@ export function endJob(draft: Draft, ending: Ending): void {
 
 /** Calls the job's webhook, if it has one. */
 export function notify(draft: Draft, url: string, event: string): void {
-  const { status, result, error } = draft.job
+  const { status, result, error, owner } = draft.job
   const said = error?.message ?? null
-  send(draft, { kind: 'notify', url, event, status, result, error: said, at: draft.at })
+  const about = { ownerId: owner.clientId, status, result, error: said }
+  send(draft, { kind: 'notify', url, event, ...about, at: draft.at })
 }
 
-function reportOf({ id, status, state, result, error }: Job): ChildReport {
+/** How a job that has ended came out, for its parent. */
+export function reportOf({ id, status, state, result, error }: Job): ChildReport {
   const outcome = status === 'finished' ? 'success' : 'failure'
   return { jobId: id, outcome, status, finalState: state, result, error }
 }

@@ -11,6 +11,10 @@ export class Fifo<T> {
     this.#items.push(item)
   }
 
+  first(): T | undefined {
+    return this.#items[this.#head]
+  }
+
   shift(): T | undefined {
     const item = this.#items[this.#head]
     if (item === undefined) return undefined

@@ -1,6 +1,5 @@
 /** Tells listeners about commits, after the commits (never within one). */
-import type { CommitEntry, Hint } from '../ports/storage.ts'
-import { classIdOf } from '../ports/storage.ts'
+import type { Hint } from '../ports/hint.ts'
 
 type Listener = (hint: Hint) => void
 
@@ -43,26 +42,4 @@ export class Hints {
       this.#onListenerError(error)
     }
   }
-}
-
-/** What a committed entry is worth telling. */
-export function hintsOf({ job, effects }: CommitEntry): readonly Hint[] {
-  const hints: Hint[] = []
-  let hasRecords = false
-  let hasMessages = false
-  for (const effect of effects) {
-    if (effect.kind === 'run_step') hints.push({ kind: 'step' })
-    if (effect.kind === 'offer_task') {
-      const { demand, avoid } = effect.task
-      const open = avoid === null ? {} : { openToAllAt: avoid.until }
-      hints.push({ kind: 'task', classId: classIdOf(demand), ...open })
-    }
-    if (effect.kind === 'set_deadline') hints.push({ kind: 'deadline', at: effect.at })
-    if (effect.kind === 'record') hasRecords = true
-    if (effect.kind === 'send') hasMessages = true
-  }
-  if (hasRecords) hints.push({ kind: 'record' })
-  if (hasMessages) hints.push({ kind: 'message' })
-  if (job.finishedAt !== null) hints.push({ kind: 'job_ended', jobId: job.id })
-  return hints
 }

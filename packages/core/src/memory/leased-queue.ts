@@ -56,6 +56,13 @@ export class LeasedQueue<T extends Leasable> {
     this.#ready.add(entry)
   }
 
+  /** Puts an item that `holder` has from the start. */
+  putLeased(id: string, item: T, { now, leaseMs, holder = '' }: Omit<QueueClaim, 'limit'>): void {
+    this.put(id, item)
+    const entry = this.#entries.get(id)
+    if (entry !== undefined) this.#lease(entry, { holder, expiresAt: now + leaseMs })
+  }
+
   remove(id: string): boolean {
     const entry = this.#entries.get(id)
     if (entry === undefined) return false
@@ -73,9 +80,7 @@ export class LeasedQueue<T extends Leasable> {
     while (claimed.length < limit) {
       const entry = this.#ready.first()
       if (entry === undefined || !isDue(entry.item)) break
-      this.#ready.remove(entry)
-      entry.lease = { holder, expiresAt: now + leaseMs }
-      this.#leased.add(entry)
+      this.#lease(entry, { holder, expiresAt: now + leaseMs })
       claimed.push(entry.item)
     }
     return claimed
@@ -104,14 +109,19 @@ export class LeasedQueue<T extends Leasable> {
     return this.#ready.first()?.item
   }
 
+  /** The item whose lease runs out first. */
+  firstLeased(): T | undefined {
+    return this.#leased.first()?.item
+  }
+
   /** When the first lease runs out. */
   firstExpiry(): EpochMs | undefined {
     return this.#leased.first()?.lease?.expiresAt
   }
 
-  /** Drops the first item that nobody holds or, if all are held, the one whose lease ends first. */
+  /** Drops the oldest item: the one whose lease ends first or, if none is out, the first that is ready. */
   dropFirst(): void {
-    const entry = this.#ready.first() ?? this.#leased.first()
+    const entry = this.#leased.first() ?? this.#ready.first()
     if (entry !== undefined) this.remove(entry.id)
   }
 
@@ -121,6 +131,12 @@ export class LeasedQueue<T extends Leasable> {
       if (entry?.lease == null || entry.lease.expiresAt > now) return
       this.#free(entry)
     }
+  }
+
+  #lease(entry: Entry<T>, lease: NonNullable<Entry<T>['lease']>): void {
+    this.#ready.remove(entry)
+    entry.lease = lease
+    this.#leased.add(entry)
   }
 
   #free(entry: Entry<T>): void {

@@ -22,6 +22,10 @@ export class MemoryDeadlines implements Synchronous<DeadlineStore> {
     this.#deadlines.remove(idOf({ jobId, key }))
   }
 
+  has(deadline: Omit<DueDeadline, 'at'>): boolean {
+    return this.#deadlines.find(idOf(deadline)) !== undefined
+  }
+
   claimDueDeadlines(
     claim: Parameters<DeadlineStore['claimDueDeadlines']>[0],
   ): readonly DueDeadline[] {

@@ -9,9 +9,10 @@
 import { isTerminalJobStatus } from '@avtomatika/protocol'
 import type { Job } from '../job/job.ts'
 import type { EpochMs } from '../job/vocabulary.ts'
-import type { CommitEntry, CommitOutcome } from '../ports/storage.ts'
+import type { AuditStore, CommitEntry, CommitOutcome, JobStore } from '../ports/storage.ts'
 import { Fifo } from './fifo.ts'
 import { Heap } from './heap.ts'
+import { QuietJobs } from './quiet-jobs.ts'
 
 interface IdempotencyKey {
   readonly key: string
@@ -27,6 +28,7 @@ export class MemoryJobs {
   readonly #keysByExpiry = new Heap<IdempotencyKey>((a, b) => a.expiresAt < b.expiresAt)
   /** Quarantined jobs, oldest first; of all owners under `null`. */
   readonly #quarantined = new Map<string | null, Job[]>()
+  readonly #quiet = new QuietJobs()
   readonly #retainTerminalJobs: number
 
   constructor(retainTerminalJobs: number) {
@@ -47,6 +49,7 @@ export class MemoryJobs {
   put({ job, idempotency }: CommitEntry): void {
     const before = this.#jobs.get(job.id)
     this.#jobs.set(job.id, job)
+    this.#quiet.put(job)
     if (before?.status === 'quarantined') this.#leaveQuarantine(before)
     if (job.status === 'quarantined') this.#enterQuarantine(job)
     else if (isTerminalJobStatus(job.status) && !wasEnded(before)) this.#retain(job.id)
@@ -57,9 +60,32 @@ export class MemoryJobs {
     return this.#jobs.get(jobId)
   }
 
+  findCreated(query: {
+    readonly key: string
+    readonly now: EpochMs
+  }): { readonly jobId: string; readonly fingerprint: string } | undefined {
+    this.#forgetKeys(query.now)
+    const known = this.#keys.get(query.key)
+    return known && { jobId: known.jobId, fingerprint: known.fingerprint }
+  }
+
   listQuarantined(query: { readonly ownerId?: string; readonly limit: number }): readonly Job[] {
     const jobs = this.#quarantined.get(query.ownerId ?? null) ?? []
     return jobs.slice(Math.max(0, jobs.length - query.limit)).reverse()
+  }
+
+  removeEndedJobs({ endedBefore, limit }: Parameters<JobStore['removeEndedJobs']>[0]): number {
+    for (let removed = 0; removed < limit; removed += 1) {
+      const oldest = this.#ended.first()
+      if (oldest === undefined || endOf(this.#jobs.get(oldest)) >= endedBefore) return removed
+      this.#ended.shift()
+      this.#jobs.delete(oldest)
+    }
+    return limit
+  }
+
+  claimQuietJobs(claim: Parameters<AuditStore['claimQuietJobs']>[0]): readonly Job[] {
+    return this.#quiet.claim(claim)
   }
 
   #liveKey({ idempotency }: CommitEntry): IdempotencyKey | undefined {

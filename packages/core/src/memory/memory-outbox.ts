@@ -1,5 +1,6 @@
-/** History records on their way out: oldest first, under a lease, and not without bound (S3). */
+/** History records on their way out: oldest first, under a lease (S3). */
 import type { HistoryRecord } from '../job/effect.ts'
+import type { EpochMs } from '../job/vocabulary.ts'
 import type { OutboxStore } from '../ports/storage.ts'
 import { LeasedQueue } from './leased-queue.ts'
 import type { Synchronous } from './synchronous.ts'
@@ -11,24 +12,10 @@ interface OutboxRecord {
 
 export class MemoryOutbox implements Synchronous<OutboxStore> {
   readonly #records = new LeasedQueue<OutboxRecord>()
-  readonly #maxRecords: number
-  #dropped = 0
-
-  constructor(maxRecords: number) {
-    this.#maxRecords = maxRecords
-  }
-
-  /** Records given up because nobody took them in time. */
-  get dropped(): number {
-    return this.#dropped
-  }
 
   put(record: HistoryRecord): void {
     if (this.#records.find(record.eventId) !== undefined) return
     this.#records.put(record.eventId, { record, rank: 0 })
-    if (this.#records.size <= this.#maxRecords) return
-    this.#records.dropFirst()
-    this.#dropped += 1
   }
 
   claimRecords(claim: Parameters<OutboxStore['claimRecords']>[0]): readonly HistoryRecord[] {
@@ -37,5 +24,25 @@ export class MemoryOutbox implements Synchronous<OutboxStore> {
 
   ackRecords(eventIds: readonly string[]): void {
     for (const eventId of eventIds) this.#records.remove(eventId)
+  }
+
+  countRecords(): number {
+    return this.#records.size
+  }
+
+  oldestRecordAt(): EpochMs | undefined {
+    const times = [this.#records.firstReady(), this.#records.firstLeased()]
+      .map((each) => each?.record.at)
+      .filter((at) => at !== undefined)
+    return times.length === 0 ? undefined : Math.min(...times)
+  }
+
+  dropOldestRecords(limit: number): number {
+    let dropped = 0
+    while (dropped < limit && this.#records.size > 0) {
+      this.#records.dropFirst()
+      dropped += 1
+    }
+    return dropped
   }
 }

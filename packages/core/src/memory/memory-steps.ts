@@ -1,5 +1,5 @@
 /** Steps that are ready or being run (S3 to S6). */
-import type { ClaimedStep, StepStore } from '../ports/storage.ts'
+import type { ClaimedStep, CommitEntry, StepStore } from '../ports/storage.ts'
 import type { Synchronous } from './synchronous.ts'
 import { LeasedQueue } from './leased-queue.ts'
 
@@ -12,9 +12,16 @@ interface Step {
 export class MemorySteps implements Synchronous<StepStore> {
   readonly #steps = new LeasedQueue<Step>()
 
-  put(stepId: string, jobId: string): void {
+  /** Makes a step ready, or gives it to its holder at once. */
+  put(stepId: string, jobId: string, lease?: CommitEntry['stepLease']): void {
     // All of one rank: the order is that of the commits.
-    this.#steps.put(stepId, { stepId, jobId, rank: 0 })
+    const step = { stepId, jobId, rank: 0 }
+    if (lease === undefined) this.#steps.put(stepId, step)
+    else this.#steps.putLeased(stepId, step, lease)
+  }
+
+  has(stepId: string): boolean {
+    return this.#steps.find(stepId) !== undefined
   }
 
   dropStep(stepId: string): void {

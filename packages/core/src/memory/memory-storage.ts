@@ -1,17 +1,23 @@
 /**
  * The store of an embedded engine: everything in this process, nothing after it.
  *
- * It keeps S1 to S11 of the port by doing each call within one turn of the event loop: between two
+ * It keeps S1 to S12 of the port by doing each call within one turn of the event loop: between two
  * calls nothing is half done, so there is nothing to lock. No call costs more because more jobs are
  * stored; what grows, grows with the logarithm of what waits.
  */
 import type { Effect } from '../job/effect.ts'
+import type { TaskDemand } from '../job/task.ts'
 import { unreachable } from '../job/unreachable.ts'
-import type { CommitEntry, CommitOutcome, Hint, Storage } from '../ports/storage.ts'
+import type { Hint } from '../ports/hint.ts'
+import { hintsOf } from '../ports/hints-of.ts'
+import type { CommitEntry, CommitOutcome, Storage } from '../ports/storage.ts'
+import { classIdOf } from '../ports/task-store.ts'
 import { closedError } from './closed-error.ts'
-import { Hints, hintsOf } from './hints.ts'
+import { Hints } from './hints.ts'
 import { MemoryDeadlines } from './memory-deadlines.ts'
 import { MemoryJobs } from './memory-jobs.ts'
+import { MemoryLimits } from './memory-limits.ts'
+import { MemoryLocks } from './memory-locks.ts'
 import { MemoryMessages } from './memory-messages.ts'
 import { MemoryOutbox } from './memory-outbox.ts'
 import { MemorySteps } from './memory-steps.ts'
@@ -20,8 +26,6 @@ import { MemoryWorkers } from './memory-workers.ts'
 
 /** Limits of a {@link MemoryStorage}. */
 export interface MemoryStorageOptions {
-  /** Records that may wait in the outbox; beyond that the oldest are dropped. Default 100 000. */
-  readonly maxOutboxRecords?: number
   /**
    * Jobs that finished, failed or were cancelled and can still be read; beyond that the one that
    * ended first is forgotten. Live and quarantined jobs are always kept. Default 10 000.
@@ -34,36 +38,28 @@ export interface MemoryStorageOptions {
 /** Storage in the memory of this process. */
 export class MemoryStorage implements Storage {
   readonly #jobs: MemoryJobs
-  readonly #outbox: MemoryOutbox
   readonly #hints: Hints
+  readonly #outbox = new MemoryOutbox()
   readonly #steps = new MemorySteps()
   readonly #tasks = new MemoryTasks()
   readonly #deadlines = new MemoryDeadlines()
   readonly #workers = new MemoryWorkers()
   readonly #messages = new MemoryMessages()
+  readonly #locks = new MemoryLocks()
+  readonly #limits = new MemoryLimits()
   #isClosed = false
 
   constructor(options: MemoryStorageOptions = {}) {
-    const { maxOutboxRecords = 100_000, retainTerminalJobs = 10_000 } = options
-    this.#jobs = new MemoryJobs(retainTerminalJobs)
-    this.#outbox = new MemoryOutbox(maxOutboxRecords)
+    this.#jobs = new MemoryJobs(options.retainTerminalJobs ?? 10_000)
     this.#hints = new Hints(options.onListenerError ?? warnOfListener)
-  }
-
-  /** Records dropped so far because the outbox was full. */
-  get droppedRecords(): number {
-    return this.#outbox.dropped
   }
 
   commit(entries: readonly CommitEntry[]): Promise<readonly CommitOutcome[]> {
     return this.#call(() => {
       const hints: Hint[] = []
       const outcomes = entries.map((entry) => {
-        const outcome = this.#jobs.check(entry)
-        if (outcome.kind === 'committed') {
-          this.#write(entry)
-          hints.push(...hintsOf(entry))
-        }
+        const outcome = this.#check(entry)
+        if (outcome.kind === 'committed') hints.push(...hintsOf(entry, this.#write(entry)))
         return outcome
       })
       this.#hints.tell(hints)
@@ -75,10 +71,38 @@ export class MemoryStorage implements Storage {
     return this.#call(() => this.#jobs.find(...args))
   }
 
+  findCreated(...args: Parameters<Storage['findCreated']>): ReturnType<Storage['findCreated']> {
+    return this.#call(() => this.#jobs.findCreated(...args))
+  }
+
   listQuarantined(
     ...args: Parameters<Storage['listQuarantined']>
   ): ReturnType<Storage['listQuarantined']> {
     return this.#call(() => this.#jobs.listQuarantined(...args))
+  }
+
+  removeEndedJobs(
+    ...args: Parameters<Storage['removeEndedJobs']>
+  ): ReturnType<Storage['removeEndedJobs']> {
+    return this.#call(() => this.#jobs.removeEndedJobs(...args))
+  }
+
+  claimQuietJobs(
+    ...args: Parameters<Storage['claimQuietJobs']>
+  ): ReturnType<Storage['claimQuietJobs']> {
+    return this.#call(() => this.#jobs.claimQuietJobs(...args))
+  }
+
+  findMissing({
+    steps,
+    tasks,
+    deadlines,
+  }: Parameters<Storage['findMissing']>[0]): ReturnType<Storage['findMissing']> {
+    return this.#call(() => ({
+      steps: steps.filter((id) => !this.#steps.has(id)),
+      tasks: tasks.filter((id) => !this.#tasks.has(id)),
+      deadlines: deadlines.filter((deadline) => !this.#deadlines.has(deadline)),
+    }))
   }
 
   claimSteps(...args: Parameters<Storage['claimSteps']>): ReturnType<Storage['claimSteps']> {
@@ -111,6 +135,16 @@ export class MemoryStorage implements Storage {
     return this.#call(() => this.#tasks.claimTasks(...args))
   }
 
+  endReservations(
+    ...args: Parameters<Storage['endReservations']>
+  ): ReturnType<Storage['endReservations']> {
+    return this.#call(() => {
+      const ended = this.#tasks.endReservations(...args)
+      for (const { taskId } of ended) this.#tellOfTask(this.#tasks.demandOf(taskId))
+      return ended
+    })
+  }
+
   renewTasks(...args: Parameters<Storage['renewTasks']>): ReturnType<Storage['renewTasks']> {
     return this.#call(() => this.#losing(args[0].now, () => this.#tasks.renewTasks(...args)))
   }
@@ -123,9 +157,8 @@ export class MemoryStorage implements Storage {
 
   loseTasksOf(...args: Parameters<Storage['loseTasksOf']>): ReturnType<Storage['loseTasksOf']> {
     return this.#call(() => {
-      this.#losing(args[0].now, () => {
-        this.#tasks.loseTasksOf(...args)
-      })
+      const opened = this.#losing(args[0].now, () => this.#tasks.loseTasksOf(...args))
+      for (const { demand } of opened) this.#tellOfTask(demand)
     })
   }
 
@@ -189,6 +222,12 @@ export class MemoryStorage implements Storage {
     })
   }
 
+  changedWorkers(
+    ...args: Parameters<Storage['changedWorkers']>
+  ): ReturnType<Storage['changedWorkers']> {
+    return this.#call(() => this.#workers.changedWorkers(...args))
+  }
+
   claimRecords(...args: Parameters<Storage['claimRecords']>): ReturnType<Storage['claimRecords']> {
     return this.#call(() => this.#outbox.claimRecords(...args))
   }
@@ -197,6 +236,20 @@ export class MemoryStorage implements Storage {
     return this.#call(() => {
       this.#outbox.ackRecords(...args)
     })
+  }
+
+  countRecords(): ReturnType<Storage['countRecords']> {
+    return this.#call(() => this.#outbox.countRecords())
+  }
+
+  oldestRecordAt(): ReturnType<Storage['oldestRecordAt']> {
+    return this.#call(() => this.#outbox.oldestRecordAt())
+  }
+
+  dropOldestRecords(
+    ...args: Parameters<Storage['dropOldestRecords']>
+  ): ReturnType<Storage['dropOldestRecords']> {
+    return this.#call(() => this.#outbox.dropOldestRecords(...args))
   }
 
   claimMessages(
@@ -208,6 +261,38 @@ export class MemoryStorage implements Storage {
   ackMessages(...args: Parameters<Storage['ackMessages']>): ReturnType<Storage['ackMessages']> {
     return this.#call(() => {
       this.#messages.ackMessages(...args)
+    })
+  }
+
+  acquireLock(...args: Parameters<Storage['acquireLock']>): ReturnType<Storage['acquireLock']> {
+    return this.#call(() => this.#locks.acquireLock(...args))
+  }
+
+  renewLock(...args: Parameters<Storage['renewLock']>): ReturnType<Storage['renewLock']> {
+    return this.#call(() => this.#locks.renewLock(...args))
+  }
+
+  releaseLock(...args: Parameters<Storage['releaseLock']>): ReturnType<Storage['releaseLock']> {
+    return this.#call(() => this.#locks.releaseLock(...args))
+  }
+
+  hit(...args: Parameters<Storage['hit']>): ReturnType<Storage['hit']> {
+    return this.#call(() => this.#limits.hit(...args))
+  }
+
+  takeQuota(...args: Parameters<Storage['takeQuota']>): ReturnType<Storage['takeQuota']> {
+    return this.#call(() => this.#limits.takeQuota(...args))
+  }
+
+  readQuota(...args: Parameters<Storage['readQuota']>): ReturnType<Storage['readQuota']> {
+    return this.#call(() => this.#limits.readQuota(...args))
+  }
+
+  giveBackQuota(
+    ...args: Parameters<Storage['giveBackQuota']>
+  ): ReturnType<Storage['giveBackQuota']> {
+    return this.#call(() => {
+      this.#limits.giveBackQuota(...args)
     })
   }
 
@@ -228,20 +313,47 @@ export class MemoryStorage implements Storage {
     return Promise.resolve()
   }
 
-  /** Makes an accepted entry true. Runs to its end within this turn, which is what S1 rests on. */
-  #write(entry: CommitEntry): void {
-    this.#jobs.put(entry)
-    for (const effect of entry.effects) this.#apply(entry.job.id, effect)
+  #check(entry: CommitEntry): CommitOutcome {
+    const outcome = this.#jobs.check(entry)
+    if (outcome.kind !== 'committed' || this.#tasks.haveRoom(entry.handOvers ?? [])) return outcome
+    return { kind: 'no_room' }
   }
 
-  #apply(jobId: string, effect: Effect): void {
+  /**
+   * Makes an accepted entry true. Runs to its end within this turn, which is what S1 rests on.
+   * @returns the workers that its tasks are reserved for, by task id.
+   */
+  #write(entry: CommitEntry): ReadonlyMap<string, string> {
+    const reservedFor = new Map<string, string>()
+    const { effects, reservations = [], handOvers = [] } = entry
+    this.#jobs.put(entry)
+    for (const effect of effects) {
+      if (effect.kind !== 'offer_task') {
+        this.#apply(entry, effect)
+        continue
+      }
+      const { task } = effect
+      const handOver = handOvers.find(({ taskId }) => taskId === task.taskId)
+      if (handOver !== undefined) {
+        this.#tasks.handOver(task, handOver)
+        continue
+      }
+      const reservation = reservations.find(({ taskId }) => taskId === task.taskId)
+      const workerId = this.#tasks.offer(task, reservation)
+      if (workerId !== undefined) reservedFor.set(task.taskId, workerId)
+    }
+    return reservedFor
+  }
+
+  #apply(
+    { job: { id: jobId }, stepLease }: CommitEntry,
+    effect: Exclude<Effect, { kind: 'offer_task' }>,
+  ): void {
     switch (effect.kind) {
       case 'run_step':
-        return this.#steps.put(effect.stepId, jobId)
+        return this.#steps.put(effect.stepId, jobId, stepLease)
       case 'withdraw_step':
         return this.#steps.dropStep(effect.stepId)
-      case 'offer_task':
-        return this.#tasks.offer(effect.task)
       case 'withdraw_task':
         return this.#tasks.dropTask(effect.taskId)
       case 'set_deadline':
@@ -255,6 +367,11 @@ export class MemoryStorage implements Storage {
       default:
         return unreachable(effect)
     }
+  }
+
+  #tellOfTask(demand: TaskDemand | undefined): void {
+    if (demand === undefined) return
+    this.#hints.tell([{ kind: 'task', classId: classIdOf(demand), demand }])
   }
 
   /** Tells the watcher when an operation made leases due that had time left. */

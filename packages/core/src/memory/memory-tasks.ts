@@ -1,28 +1,33 @@
 /**
- * Tasks on offer, held by workers, or lost (S3 to S7, S10).
+ * Tasks on offer, reserved, held by workers, or lost (S3 to S7, S10, S12).
  *
- * A task is in exactly one of these: the queue of its class, the leases of a worker, the queue of
- * lost tasks. A lost one goes back to no queue of a class: its job must offer it as a new attempt.
+ * A task is in exactly one of these: the queue of its class, the reservations of a worker, the leases
+ * of a worker, the queue of lost tasks. A lost one goes back to no queue of a class: its job must offer it as a new attempt.
  */
 import type { OfferedTask } from '../job/effect.ts'
+import type { TaskDemand } from '../job/task.ts'
+import { unreachable } from '../job/unreachable.ts'
 import type { EpochMs } from '../job/vocabulary.ts'
 import {
   classIdOf,
   type ClaimedTask,
+  type HandOver,
+  type Reservation,
   type TaskClaim,
   type TaskClass,
   type TaskRenewal,
   type TaskStore,
-} from '../ports/storage.ts'
+} from '../ports/task-store.ts'
 import { Heap } from './heap.ts'
 import { LeasedQueue, type QueueClaim } from './leased-queue.ts'
 import type { Synchronous } from './synchronous.ts'
 import { TaskLeases, type LeasedTask } from './task-leases.ts'
+import { TaskReservations } from './task-reservations.ts'
 
 interface Offer {
   readonly task: OfferedTask
   readonly order: number
-  readonly ofClass: OfferClass
+  readonly classId: string
 }
 
 interface OfferClass extends TaskClass {
@@ -38,21 +43,68 @@ interface LostTask {
 export class MemoryTasks implements Synchronous<TaskStore> {
   readonly #classes = new Map<string, OfferClass>()
   readonly #offers = new Map<string, Offer>()
+  readonly #reserved = new TaskReservations<Offer>()
   readonly #leases = new TaskLeases()
+  /** The number of the last turn, by type of task. */
+  readonly #turns = new Map<string, number>()
   readonly #lost = new LeasedQueue<LostTask>()
   #offersMade = 0
 
-  /** Puts a task on offer; it replaces the task of the same id. */
-  offer(task: OfferedTask): void {
+  /**
+   * Puts a task on offer; it replaces the task of the same id.
+   * @returns the worker that it is reserved for, if any.
+   */
+  offer(task: OfferedTask, reservation?: Reservation): string | undefined {
     this.dropTask(task.taskId)
     this.#offersMade += 1
-    const offer = { task, order: this.#offersMade, ofClass: this.#classOf(task) }
+    const classId = classIdOf(task.demand)
+    const offer = { task, order: this.#offersMade, classId }
     this.#offers.set(task.taskId, offer)
-    offer.ofClass.offers.add(offer)
+    const chosen = reservation && this.#choose(task.demand, reservation)
+    if (chosen === undefined) this.#open(offer)
+    else this.#reserved.add(offer, chosen, reservation?.until ?? 0)
+    return chosen
+  }
+
+  /** Whether the workers have room for what they should be handed (S4). */
+  haveRoom(handOvers: readonly HandOver[]): boolean {
+    const wanted = new Map<string, number>()
+    return handOvers.every(({ workerId, capacity, now }) => {
+      const more = (wanted.get(workerId) ?? 0) + 1
+      wanted.set(workerId, more)
+      return this.#heldBy(workerId, now) + more <= capacity
+    })
+  }
+
+  /** Gives a task to a worker without offering it to others. */
+  handOver(task: OfferedTask, { workerId, now, leaseMs }: HandOver): void {
+    this.dropTask(task.taskId)
+    this.#leases.add({ task, workerId, givenAt: now }, now + leaseMs)
   }
 
   listTaskClasses(): readonly TaskClass[] {
     return [...this.#classes.values()].map(({ classId, demand }) => ({ classId, demand }))
+  }
+
+  endReservations({ now, limit }: Parameters<TaskStore['endReservations']>[0]): readonly {
+    readonly taskId: string
+    readonly workerId: string
+  }[] {
+    return this.#reserved.takeEnded(now, limit).map(({ item, workerId }) => {
+      this.#open(item)
+      return { taskId: item.task.taskId, workerId }
+    })
+  }
+
+  /** Whether a task is on offer, held or lost. */
+  has(taskId: string): boolean {
+    const isLost = this.#lost.find(taskId) !== undefined
+    return isLost || this.#offers.has(taskId) || this.#leases.has(taskId)
+  }
+
+  /** The demand of a task that is on offer. */
+  demandOf(taskId: string): TaskDemand | undefined {
+    return this.#offers.get(taskId)?.task.demand
   }
 
   claimTasks(claim: TaskClaim): readonly ClaimedTask[] {
@@ -68,7 +120,7 @@ export class MemoryTasks implements Synchronous<TaskStore> {
       claimed.push({ task, leaseExpiresAt })
     }
     // Back to their old places: what a worker is not given stands there for the others.
-    for (const offer of passedOver) offer.ofClass.offers.add(offer)
+    for (const offer of passedOver) this.#open(offer)
     return claimed
   }
 
@@ -100,8 +152,21 @@ export class MemoryTasks implements Synchronous<TaskStore> {
     return this.#lost.claim(claim).map(({ taskId, jobId }) => ({ taskId, jobId }))
   }
 
-  loseTasksOf({ workerId, now }: { readonly workerId: string; readonly now: EpochMs }): void {
+  /** @returns what was reserved for the worker, and is open to all now. */
+  loseTasksOf({
+    workerId,
+    now,
+  }: {
+    readonly workerId: string
+    readonly now: EpochMs
+  }): readonly OfferedTask[] {
     for (const lease of this.#leases.liveOf(workerId, now)) this.#leases.move(lease, now)
+    const reserved = this.#reserved.of(workerId)
+    for (const offer of reserved) {
+      this.#reserved.remove(offer)
+      this.#open(offer)
+    }
+    return reserved.map(({ task }) => task)
   }
 
   dropTask(taskId: string): void {
@@ -115,52 +180,91 @@ export class MemoryTasks implements Synchronous<TaskStore> {
     return this.#offers.size
   }
 
-  /** When the next lease of a task, lost ones included, becomes due. */
+  /** When the next lease of a task, lost ones included, or reservation becomes due. */
   nextDueAt(): EpochMs | undefined {
     const times = [
       this.#leases.firstExpiry(),
+      this.#reserved.firstEnd(),
       this.#lost.firstReady()?.rank,
       this.#lost.firstExpiry(),
     ].filter((time) => time !== undefined)
     return times.length === 0 ? undefined : Math.min(...times)
   }
 
-  #classOf({ demand }: OfferedTask): OfferClass {
-    const classId = classIdOf(demand)
-    const known = this.#classes.get(classId)
-    if (known !== undefined) return known
-    const created = { classId, demand, offers: new Heap<Offer>(isTakenBefore) }
-    this.#classes.set(classId, created)
-    return created
+  /** Lets all have a task. */
+  #open(offer: Offer): void {
+    const { classId, task } = offer
+    let ofClass = this.#classes.get(classId)
+    if (ofClass === undefined) {
+      ofClass = { classId, demand: task.demand, offers: new Heap<Offer>(isTakenBefore) }
+      this.#classes.set(classId, ofClass)
+    }
+    ofClass.offers.add(offer)
+  }
+
+  /** Takes a task out of its class, which is forgotten with its last one. */
+  #close(offer: Offer): void {
+    const ofClass = this.#classes.get(offer.classId)
+    ofClass?.offers.remove(offer)
+    if (ofClass?.offers.size === 0) this.#classes.delete(offer.classId)
+  }
+
+  #choose({ type }: TaskDemand, { candidates, choose, now }: Reservation): string | undefined {
+    const withRoom = candidates
+      .map(({ workerId, capacity }) => ({ workerId, capacity, held: this.#heldBy(workerId, now) }))
+      .filter(({ held, capacity }) => held < capacity)
+    if (withRoom.length === 0) return undefined
+    switch (choose) {
+      case 'best':
+        return withRoom[0]?.workerId
+      case 'least_held': {
+        const least = Math.min(...withRoom.map(({ held }) => held))
+        return withRoom.find(({ held }) => held === least)?.workerId
+      }
+      case 'turn': {
+        const turn = (this.#turns.get(type) ?? -1) + 1
+        this.#turns.set(type, turn)
+        return withRoom[turn % withRoom.length]?.workerId
+      }
+      default:
+        return unreachable(choose)
+    }
+  }
+
+  #heldBy(workerId: string, now: EpochMs): number {
+    return this.#leases.countLive(workerId, now) + this.#reserved.count(workerId)
   }
 
   /** Takes the first task that does not avoid the worker; those before it are set aside. */
   #takeBest(claim: TaskClaim, passedOver: Offer[]): OfferedTask | undefined {
     for (;;) {
-      const best = this.#bestOf(claim.classIds)
+      const best = this.#bestOf(claim)
       if (best === undefined) return undefined
       if (!isAvoided(best.task, claim)) {
         this.#takeOffer(best)
         return best.task
       }
-      best.ofClass.offers.remove(best)
+      this.#close(best)
       passedOver.push(best)
     }
   }
 
-  /** Compares the heads of the classes, never what stands behind them. */
-  #bestOf(classIds: readonly string[]): Offer | undefined {
+  /** Compares what is reserved with the heads of the classes, never what stands behind them. */
+  #bestOf({ workerId, classIds }: TaskClaim): Offer | undefined {
     let best: Offer | undefined
-    for (const classId of classIds) {
-      const head = this.#classes.get(classId)?.offers.first()
-      if (head !== undefined && (best === undefined || isTakenBefore(head, best))) best = head
+    const consider = (offer: Offer | undefined): void => {
+      if (offer !== undefined && (best === undefined || isTakenBefore(offer, best))) best = offer
     }
+    for (const offer of this.#reserved.of(workerId)) {
+      if (classIds.includes(offer.classId)) consider(offer)
+    }
+    for (const classId of classIds) consider(this.#classes.get(classId)?.offers.first())
     return best
   }
 
   #takeOffer(offer: Offer): void {
     this.#offers.delete(offer.task.taskId)
-    offer.ofClass.offers.remove(offer)
+    if (!this.#reserved.remove(offer)) this.#close(offer)
   }
 
   /** What the worker should have and does not list never reached it (D-12). */

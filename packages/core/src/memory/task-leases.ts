@@ -44,6 +44,11 @@ export class TaskLeases {
     return [...ofWorker].filter(({ expiresAt }) => expiresAt > now)
   }
 
+  /** Whether somebody has the task, or had it and nobody has noticed the end of the lease yet. */
+  has(taskId: string): boolean {
+    return this.#byTask.has(taskId)
+  }
+
   countLive(workerId: string, now: EpochMs): number {
     return this.liveOf(workerId, now).length
   }

@@ -2,10 +2,14 @@
 import { randomBytes } from 'node:crypto'
 import { ConfigError } from '@avtomatika/protocol'
 import { DEFAULT_SETTINGS, type EngineSettings } from '../engine/settings.ts'
+import type { ScheduleConfig } from '../engine/schedules.ts'
 import type { ApprovalAuth } from '../http/approval-routes.ts'
 import type { ClientConfig } from '../http/client-auth.ts'
+import type { RateLimits } from '../http/rate-limits.ts'
 import type { WorkerTokens } from '../http/worker-auth.ts'
 import type { BackoffPolicy } from '../job/retry.ts'
+import { DEFAULT_WEBHOOK_ATTEMPTS } from '../webhooks/webhook-call.ts'
+import { rateLimitProblems, resolveRateLimits, type RateLimitConfig } from './rate-limit-config.ts'
 
 /** Configuration of an {@link OrchestratorEngine}. Durations in milliseconds. */
 export interface OrchestratorConfig {
@@ -31,6 +35,11 @@ export interface OrchestratorConfig {
   readonly maxStoredEvents?: number
   /** Largest data of one result, event, decision or patch, in bytes of JSON. Default 1 048 576. */
   readonly maxDataBytes?: number
+  /**
+   * History rows that may wait while the history cannot be reached; beyond that the oldest are dropped.
+   * Default 1 000 000.
+   */
+  readonly maxOutboxRecords?: number
   /** Data of one job in all, in bytes of JSON. Default 16 777 216. */
   readonly maxJobDataBytes?: number
   /** Handlers that run at a time. Default 100. */
@@ -53,6 +62,16 @@ export interface OrchestratorConfig {
   readonly approvalSecret?: string
   /** Whether webhooks may call hosts in private networks. Default false. */
   readonly webhookPrivateHosts?: boolean
+  /** How often a webhook is called before it is given up, with pauses from 2 s to 5 min. Default 8. */
+  readonly webhookAttempts?: number
+  /** Jobs to create again and again, checked at the start. Default: none. */
+  readonly schedules?: readonly ScheduleConfig[]
+  /** How long ended jobs can be read; quarantined ones stay. Default 604 800 000 (7 days). */
+  readonly retainMs?: number
+  /** How often ended jobs that are old enough are looked for. Default 3 600 000 (an hour). */
+  readonly retentionIntervalMs?: number
+  /** How often clients and workers may ask. */
+  readonly rateLimits?: RateLimitConfig
   /** How long requests and handlers may take to end when the engine stops. Default 8 000. */
   readonly shutdownTimeoutMs?: number
 }
@@ -67,6 +86,11 @@ export interface ResolvedConfig {
   readonly approvalAuth: ApprovalAuth
   readonly approvalSecret: string
   readonly webhookPrivateHosts: boolean
+  readonly webhookAttempts: number
+  readonly schedules: readonly ScheduleConfig[]
+  readonly retainMs: number
+  readonly retentionIntervalMs: number
+  readonly rateLimits: RateLimits | null
   readonly settings: EngineSettings
 }
 
@@ -78,13 +102,18 @@ type NumberName =
   | 'maxStoredEvents'
   | 'maxDataBytes'
   | 'maxJobDataBytes'
+  | 'maxOutboxRecords'
   | 'executorConcurrency'
   | 'taskTimeoutMs'
   | 'pollTimeoutMs'
   | 'workerHealthIntervalMs'
   | 'shutdownTimeoutMs'
+  | 'webhookAttempts'
+  | 'retainMs'
+  | 'retentionIntervalMs'
 
 const MIN_SECRET_LENGTH = 16
+const DAY_MS = 86_400_000
 
 const RANGES: Record<NumberName, readonly [least: number, most: number]> = {
   port: [0, 65_535],
@@ -94,11 +123,15 @@ const RANGES: Record<NumberName, readonly [least: number, most: number]> = {
   maxStoredEvents: [0, 100_000],
   maxDataBytes: [1, 1024 ** 3],
   maxJobDataBytes: [1, 1024 ** 3],
+  maxOutboxRecords: [1, 1_000_000_000],
   executorConcurrency: [1, 100_000],
   taskTimeoutMs: [1, 30 * 86_400_000],
   pollTimeoutMs: [0, 600_000],
   workerHealthIntervalMs: [10, 86_400_000],
   shutdownTimeoutMs: [0, 600_000],
+  webhookAttempts: [1, 100],
+  retainMs: [0, 10 * 365 * DAY_MS],
+  retentionIntervalMs: [1_000, DAY_MS],
 }
 
 /** @throws ConfigError `CONFIG_INVALID` listing every number that is out of range. */
@@ -111,7 +144,7 @@ export function resolveConfig(config: OrchestratorConfig): ResolvedConfig {
       `${name} must be a whole number from ${String(least)} to ${String(most)}, got ${String(value)}`,
     ]
   })
-  problems.push(...approvalProblems(config))
+  problems.push(...approvalProblems(config), ...rateLimitProblems(config.rateLimits))
   if (problems.length > 0) {
     throw new ConfigError('CONFIG_INVALID', {
       message: `${problems.join('; ')}.`,
@@ -128,6 +161,11 @@ export function resolveConfig(config: OrchestratorConfig): ResolvedConfig {
     approvalAuth: config.approvalAuth ?? 'owner',
     approvalSecret: config.approvalSecret ?? randomBytes(32).toString('base64url'),
     webhookPrivateHosts: config.webhookPrivateHosts ?? false,
+    webhookAttempts: config.webhookAttempts ?? DEFAULT_WEBHOOK_ATTEMPTS,
+    schedules: config.schedules ?? [],
+    retainMs: config.retainMs ?? 7 * DAY_MS,
+    retentionIntervalMs: config.retentionIntervalMs ?? 3_600_000,
+    rateLimits: resolveRateLimits(config.rateLimits),
     settings: settingsOf(config),
   }
 }
@@ -152,6 +190,7 @@ function settingsOf(config: OrchestratorConfig): EngineSettings {
     workerHealthIntervalMs: config.workerHealthIntervalMs ?? rest.workerHealthIntervalMs,
     idempotencyTtlMs: rest.idempotencyTtlMs,
     maxDataBytes: config.maxDataBytes ?? rest.maxDataBytes,
+    maxOutboxRecords: config.maxOutboxRecords ?? rest.maxOutboxRecords,
     rules: {
       maxTransitions: config.maxTransitions ?? rules.maxTransitions,
       maxDepth: config.maxDepth ?? rules.maxDepth,

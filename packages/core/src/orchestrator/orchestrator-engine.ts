@@ -13,13 +13,18 @@ import type { Blueprint } from '../blueprint/blueprint.ts'
 import { BlueprintRegistry } from '../blueprint/registry.ts'
 import { Engine } from '../engine/engine.ts'
 import type { Hooks } from '../engine/hooks.ts'
+import { Retention } from '../engine/retention.ts'
+import { Schedules } from '../engine/schedules.ts'
+import { Timetable } from '../engine/timetable.ts'
 import { answerUnroutable } from '../http/error-handler.ts'
 import { BODY_LIMIT, httpPlugin } from '../http/plugin.ts'
-import { MemoryHistory, MemoryStorage } from '../memory/index.ts'
+import type { RateLimitOptions } from '../http/rate-limits.ts'
+import { MemoryHistory, MemoryLimits, MemoryScheduler, MemoryStorage } from '../memory/index.ts'
 import { systemClock, type Clock } from '../ports/clock.ts'
 import type { History } from '../ports/history.ts'
 import { systemIds } from '../ports/ids.ts'
 import type { Notifier } from '../ports/notifier.ts'
+import type { Scheduler } from '../ports/scheduler.ts'
 import type { Storage } from '../ports/storage.ts'
 import { HttpNotifier } from '../webhooks/http-notifier.ts'
 import { resolveConfig, type OrchestratorConfig, type ResolvedConfig } from './config.ts'
@@ -38,8 +43,15 @@ export interface OrchestratorOptions {
   readonly clock?: Clock
   /** Told of jobs that ended and of workers' events, at least once each. */
   readonly hooks?: Hooks
+  /**
+   * Names this orchestrator among those that share a storage; no two at work should have the same
+   * name. Default: chance.
+   */
+  readonly instanceId?: string
   /** Makes who calls the webhooks, once per start. Default: this process, by HTTP. */
   readonly notifier?: () => Notifier
+  /** Makes who says when schedules are due, once per start. Default: this process, by `clock`. */
+  readonly scheduler?: () => Scheduler
   /** Default: a pino logger at level `info` on standard output. */
   readonly logger?: Logger
 }
@@ -68,6 +80,10 @@ export class OrchestratorEngine {
   readonly #clock: Clock
   readonly #blueprints = new BlueprintRegistry()
   readonly #engine: Engine
+  readonly #rates: RateLimitOptions | null
+  readonly #schedules: Schedules
+  readonly #retention: Retention
+  readonly #timetable: Timetable
   #plugin: FastifyPluginCallback | undefined
   #server: FastifyInstance | undefined
   #started: Promise<string> | undefined
@@ -77,18 +93,26 @@ export class OrchestratorEngine {
     this.#config = resolveConfig(options.config ?? {})
     this.#clock = options.clock ?? systemClock
     this.#log = options.logger ?? pino({ name: 'avtomatika' })
+    const storage = options.storage ?? new MemoryStorage()
     this.#engine = new Engine({
-      storage: options.storage ?? new MemoryStorage(),
+      storage,
       history: options.history ?? new MemoryHistory(),
       blueprints: this.#blueprints,
       settings: this.#config.settings,
       clock: this.#clock,
       ids: systemIds,
       log: this.#log,
-      instanceId: randomUUID(),
+      instanceId: options.instanceId ?? randomUUID(),
       notifier: options.notifier ?? (() => this.#httpNotifier()),
       ...(options.hooks && { hooks: options.hooks }),
     })
+    this.#rates = this.#ratesIn(storage)
+    const tools = { clock: this.#clock, log: this.#log }
+    const { schedules: configs, retainMs, retentionIntervalMs: everyMs } = this.#config
+    const createJob = this.#engine.createJob.bind(this.#engine)
+    this.#schedules = new Schedules({ configs, blueprints: this.#blueprints, createJob, ...tools })
+    this.#retention = new Retention({ storage, ...tools }, { retainMs, everyMs })
+    this.#timetable = new Timetable(options.scheduler ?? (() => new MemoryScheduler(tools)))
   }
 
   /**
@@ -118,15 +142,12 @@ export class OrchestratorEngine {
   get plugin(): FastifyPluginCallback {
     const routes = this.#routes()
     return (app, options, done) => {
-      app.addHook('onReady', (ready) => {
-        this.#engine.start()
-        ready()
-      })
+      app.addHook('onReady', () => this.#startWork())
       let isClosing = false
       // Before the server waits for open requests: long polls must be sent home first.
       app.addHook('preClose', () => {
         isClosing = true
-        return this.#engine.stop(this.#config.shutdownTimeoutMs)
+        return this.#stopWork()
       })
       // A connection that is kept alive after its last answer would keep the server from closing.
       app.addHook('onSend', (_request, reply, _payload, next) => {
@@ -171,6 +192,19 @@ export class OrchestratorEngine {
     await this.stop()
   }
 
+  /** @throws ConfigError `CONFIG_INVALID` for schedules, BlueprintError for blueprints that cannot be used. */
+  async #startWork(): Promise<void> {
+    const duties = [...(await this.#schedules.duties()), this.#retention.duty()]
+    this.#engine.start()
+    this.#timetable.start(duties)
+  }
+
+  async #stopWork(): Promise<void> {
+    const { shutdownTimeoutMs: graceMs } = this.#config
+    this.#retention.stop()
+    await Promise.all([this.#timetable.stop(graceMs), this.#engine.stop(graceMs)])
+  }
+
   async #listen(): Promise<string> {
     const loggerInstance: FastifyBaseLogger = this.#log
     const server = fastify({
@@ -194,8 +228,8 @@ export class OrchestratorEngine {
   }
 
   #httpNotifier(): Notifier {
-    const { webhookPrivateHosts: allowPrivateHosts } = this.#config
-    return new HttpNotifier({ allowPrivateHosts, log: this.#log })
+    const { webhookPrivateHosts: allowPrivateHosts, webhookAttempts: attempts } = this.#config
+    return new HttpNotifier({ allowPrivateHosts, attempts, log: this.#log })
   }
 
   #routes(): FastifyPluginCallback {
@@ -211,7 +245,14 @@ export class OrchestratorEngine {
       approvalSecret,
       pollTimeoutMs: settings.pollTimeoutMs,
       now: () => this.#clock.now(),
+      rates: this.#rates,
     })
     return this.#plugin
+  }
+
+  #ratesIn(shared: Storage): RateLimitOptions | null {
+    const { rateLimits: limits } = this.#config
+    if (limits === null) return null
+    return { limits, local: new MemoryLimits(), shared, now: () => this.#clock.now() }
   }
 }

@@ -16,15 +16,18 @@
  * S10 Due deadlines and lost tasks are handed out under a lease too, and again when it runs out,
  *    until a commit clears, moves or withdraws them: what crashes halfway is not forgotten (D-25).
  * S11 Documents handed in are not changed and may be kept; those handed out must not be changed.
+ * S12 A reserved task is given to its worker only, until the moment given or until that worker
+ *    leaves; from then on to all, in its old place (W6, W7).
  */
-import { createHash } from 'node:crypto'
-import { isJsonObject, type JsonValue } from '@avtomatika/protocol'
-import type { HistoryRecord, OfferedTask, Effect } from '../job/effect.ts'
+import type { Effect, HistoryRecord } from '../job/effect.ts'
 import type { DeadlineKey } from '../job/event.ts'
 import type { JobMessage } from '../job/message.ts'
 import type { Job } from '../job/job.ts'
-import type { TaskDemand } from '../job/task.ts'
 import type { EpochMs } from '../job/vocabulary.ts'
+import type { Hint } from './hint.ts'
+import type { Lease } from './lease.ts'
+import type { LimitStore, LockStore } from './limit-store.ts'
+import type { HandOver, Reservation, TaskStore } from './task-store.ts'
 import type { WorkerRecord, WorkerUpdate } from './worker-record.ts'
 
 /** One change of one job. */
@@ -33,6 +36,12 @@ export interface CommitEntry {
   /** The version that must be stored now; 0 means that the job must not exist yet. */
   readonly expectedVersion: number
   readonly effects: readonly Effect[]
+  /** Who is to have tasks that the effects offer first. */
+  readonly reservations?: readonly Reservation[]
+  /** Tasks that the effects offer, and somebody is waiting for. */
+  readonly handOvers?: readonly HandOver[]
+  /** Whoever commits runs the steps of the effects himself: they are written as leased. */
+  readonly stepLease?: Lease & { readonly holder: string }
   /** Makes a creation happen once: a live key of the same name turns it into `duplicate`. */
   readonly idempotency?: {
     readonly key: string
@@ -47,6 +56,8 @@ export type CommitOutcome =
   | { readonly kind: 'committed' }
   /** Stale: read the job and decide again. */
   | { readonly kind: 'conflict' }
+  /** A worker that should be handed a task has no room for it; nothing was written. */
+  | { readonly kind: 'no_room' }
   /** The idempotency key was used before; nothing was written. */
   | { readonly kind: 'duplicate'; readonly jobId: string; readonly fingerprint: string }
 
@@ -54,22 +65,27 @@ export interface JobStore {
   /** Applies entries in order, each as a whole or not at all (S1, S2); one outcome per entry. */
   commit(entries: readonly CommitEntry[]): Promise<readonly CommitOutcome[]>
   findJob(jobId: string): Promise<Job | undefined>
+  /** What a live idempotency key created: the answer of `duplicate`, without an entry. */
+  findCreated(query: {
+    readonly key: string
+    readonly now: EpochMs
+  }): Promise<{ readonly jobId: string; readonly fingerprint: string } | undefined>
   /** Quarantined jobs of one owner, or of all, newest first. */
   listQuarantined(query: {
     readonly ownerId?: string
     readonly limit: number
   }): Promise<readonly Job[]>
+  /**
+   * Forgets jobs that ended before a moment, oldest first, and answers how many. Quarantined ones
+   * stay: they wait for somebody to work on them.
+   */
+  removeEndedJobs(query: { readonly endedBefore: EpochMs; readonly limit: number }): Promise<number>
 }
 
 export interface ClaimedStep {
   readonly stepId: string
   readonly jobId: string
   readonly leaseExpiresAt: EpochMs
-}
-
-interface Lease {
-  readonly now: EpochMs
-  readonly leaseMs: number
 }
 
 export interface StepStore {
@@ -83,55 +99,6 @@ export interface StepStore {
   releaseStep(step: { readonly stepId: string; readonly holder: string }): Promise<boolean>
   /** Drops a step that no job waits for any more. */
   dropStep(stepId: string): Promise<void>
-}
-
-/** One literal demand that tasks on offer have in common. */
-export interface TaskClass {
-  readonly classId: string
-  readonly demand: TaskDemand
-}
-
-export interface ClaimedTask {
-  readonly task: OfferedTask
-  readonly leaseExpiresAt: EpochMs
-}
-
-export interface TaskClaim extends Lease {
-  readonly workerId: string
-  /** Only tasks of these classes are taken. */
-  readonly classIds: readonly string[]
-  readonly limit: number
-  /** The worker never holds more leases than this. */
-  readonly capacity: number
-}
-
-export interface TaskRenewal extends Lease {
-  readonly workerId: string
-  /** Tasks the worker says it has; `all` when it does not list any (older workers). */
-  readonly taskIds: readonly string[] | 'all'
-  /**
-   * With a list: leases of this worker that it does not list, and that it was given before this
-   * moment, are due at once (its answer to the claim was lost). `null` keeps them.
-   */
-  readonly missingSince: EpochMs | null
-}
-
-export interface TaskStore {
-  /** Every class that has, or had, tasks on offer. */
-  listTaskClasses(): Promise<readonly TaskClass[]>
-  claimTasks(claim: TaskClaim): Promise<readonly ClaimedTask[]>
-  /** Extends leases; returns the listed ids that this worker does not hold (it may drop them). */
-  renewTasks(renewal: TaskRenewal): Promise<readonly string[]>
-  /** Takes tasks whose lease has run out (S5), for somebody to tell their jobs (S10). */
-  claimLostTasks(
-    claim: Lease & { readonly limit: number },
-  ): Promise<readonly { readonly taskId: string; readonly jobId: string }[]>
-  /** Makes all leases of a worker due now (W7). */
-  loseTasksOf(worker: { readonly workerId: string; readonly now: EpochMs }): Promise<void>
-  /** Drops a task that no job waits for any more. */
-  dropTask(taskId: string): Promise<void>
-  /** Tasks on offer and not claimed. */
-  countOfferedTasks(): Promise<number>
 }
 
 export interface DueDeadline {
@@ -159,7 +126,24 @@ export interface WorkerStore {
     readonly now: EpochMs
   }): Promise<WorkerRecord | undefined>
   listWorkers(query: { readonly now: EpochMs }): Promise<readonly WorkerRecord[]>
+  /** Forgets a worker; what it held is the tasks' affair. */
   removeWorker(workerId: string): Promise<void>
+  /**
+   * What has changed in the registry since an earlier look, at the price of the changes. Workers that
+   * have expired are not among them; whoever keeps records looks at their end.
+   * @param query.since - the cursor of that look; left out, all live workers are told.
+   */
+  changedWorkers(query: {
+    readonly since?: string | undefined
+    readonly now: EpochMs
+  }): Promise<WorkerChanges>
+}
+
+export interface WorkerChanges {
+  readonly workers: readonly WorkerRecord[]
+  /** Ids of workers that were removed. */
+  readonly removed: readonly string[]
+  readonly cursor: string
 }
 
 export interface OutboxStore {
@@ -167,6 +151,14 @@ export interface OutboxStore {
   claimRecords(claim: Lease & { readonly limit: number }): Promise<readonly HistoryRecord[]>
   /** Forgets records that have been delivered. */
   ackRecords(eventIds: readonly string[]): Promise<void>
+  countRecords(): Promise<number>
+  /** When what the oldest record tells of happened; `undefined` if there is none. */
+  oldestRecordAt(): Promise<EpochMs | undefined>
+  /**
+   * Forgets the oldest records, also those that somebody carries, who has them in hand; answers how
+   * many there were.
+   */
+  dropOldestRecords(limit: number): Promise<number>
 }
 
 export interface MessageStore {
@@ -176,43 +168,41 @@ export interface MessageStore {
   ackMessages(messageIds: readonly string[]): Promise<void>
 }
 
-/** A hint without promise: something may be there to do. Losing one costs at most a slow tick. */
-export type Hint =
-  | { readonly kind: 'step' }
-  /** With `openToAllAt`: one worker, whom the task avoids, is passed over until then. */
-  | { readonly kind: 'task'; readonly classId: string; readonly openToAllAt?: EpochMs }
-  | { readonly kind: 'deadline'; readonly at: EpochMs }
-  | { readonly kind: 'record' }
-  | { readonly kind: 'message' }
-  | { readonly kind: 'job_ended'; readonly jobId: string }
+/** Everything a live job may wait for, as a store knows it. */
+export interface WakeReasons {
+  readonly steps: readonly string[]
+  readonly tasks: readonly string[]
+  readonly deadlines: readonly { readonly jobId: string; readonly key: DeadlineKey }[]
+}
+
+/** For whoever makes sure that no job is forgotten. */
+export interface AuditStore {
+  /**
+   * Takes live jobs that nothing has changed for `quietMs`, longest first; each comes again after
+   * `leaseMs`, unless it changes or ends.
+   */
+  claimQuietJobs(
+    claim: Lease & { readonly quietMs: number; readonly limit: number },
+  ): Promise<readonly Job[]>
+  /** Those of the reasons that the store does not hold: neither ready nor leased. */
+  findMissing(reasons: WakeReasons): Promise<WakeReasons>
+}
 
 export interface Storage
-  extends JobStore, StepStore, TaskStore, DeadlineStore, WorkerStore, OutboxStore, MessageStore {
+  extends
+    JobStore,
+    StepStore,
+    TaskStore,
+    DeadlineStore,
+    WorkerStore,
+    OutboxStore,
+    MessageStore,
+    AuditStore,
+    LockStore,
+    LimitStore {
   /** Calls back after commits, never within one. Returns the way to stop. */
   onHint(listener: (hint: Hint) => void): () => void
   /** @throws UnavailableError `STORAGE_UNAVAILABLE` when the store cannot be reached. */
   ping(): Promise<void>
   close(): Promise<void>
-}
-
-/** The class of a demand: equal demands, equal ids; others, others. */
-export function classIdOf(demand: TaskDemand): string {
-  const { type, skillVersion, skillType, resources, maxCost } = demand
-  const isSimple = skillType === undefined && resources === undefined && maxCost === undefined
-  // The marks below must not come from a name: `a@1` is a type that a worker may offer.
-  if (isSimple && !/[@#]/.test(`${type}${skillVersion ?? ''}`)) {
-    return skillVersion === undefined ? type : `${type}@${skillVersion}`
-  }
-  const rest = [type, skillVersion ?? null, skillType ?? null, resources ?? null, maxCost ?? null]
-  const hash = createHash('sha256').update(canonical(rest)).digest('hex')
-  return `${type}#${hash.slice(0, 16)}`
-}
-
-/** JSON that does not depend on the order of keys. */
-function canonical(value: JsonValue): string {
-  return JSON.stringify(value, (_key, inner: unknown) =>
-    isJsonObject(inner)
-      ? Object.fromEntries(Object.entries(inner).sort(([a], [b]) => (a < b ? -1 : 1)))
-      : inner,
-  )
 }

@@ -20,6 +20,8 @@ export interface WorkerRecord {
   readonly load: number
   /** Ids of the tasks it last said to be working on. */
   readonly currentTasks: readonly string[]
+  /** Names of skills whose models are loaded; older workers name the models. */
+  readonly hotSkills: readonly string[]
   readonly reputation: number
   readonly registeredAt: EpochMs
   readonly lastSeenAt: EpochMs
@@ -34,6 +36,9 @@ export interface WorkerUpdate {
   readonly now: EpochMs
   readonly expiresAt: EpochMs
   readonly changes: Partial<
-    Pick<WorkerRecord, 'status' | 'load' | 'skills' | 'currentTasks' | 'maxConcurrentTasks'>
+    Pick<
+      WorkerRecord,
+      'status' | 'load' | 'skills' | 'currentTasks' | 'maxConcurrentTasks' | 'hotSkills'
+    >
   >
 }

@@ -79,6 +79,7 @@ export function aWorker(fields: Partial<WorkerRecord> = {}): WorkerRecord {
     status: 'idle',
     load: 0,
     currentTasks: [],
+    hotSkills: [],
     reputation: 1,
     registeredAt: T0,
     lastSeenAt: T0,

@@ -14,10 +14,16 @@ export class SimulatedClock implements Clock {
   #now: number
   #order = 0
   readonly #timers = new Set<Timer>()
+  readonly #settled: () => Promise<void>
 
-  /** @param startAt - the first time it tells, in ms. Default: 2030-01-01. */
-  constructor(startAt = 1_893_456_000_000) {
+  /**
+   * @param startAt - the first time it tells, in ms. Default: 2030-01-01.
+   * @param settle - waits until the consequences of a timer have happened. Default: {@link settled}, which
+   * does not wait for I/O.
+   */
+  constructor(startAt = 1_893_456_000_000, settle = settled) {
     this.#now = startAt
+    this.#settled = settle
   }
 
   now(): number {
@@ -36,7 +42,7 @@ export class SimulatedClock implements Clock {
   /** Moves on by `ms`, running every timer in order and letting all its consequences happen. */
   async advance(ms: number): Promise<void> {
     const until = this.#now + ms
-    await settled()
+    await this.#settled()
     while (await this.step(until));
     this.#now = until
   }
@@ -57,7 +63,7 @@ export class SimulatedClock implements Clock {
     this.#timers.delete(timer)
     this.#now = Math.max(this.#now, timer.at)
     timer.callback()
-    await settled()
+    await this.#settled()
     return true
   }
 

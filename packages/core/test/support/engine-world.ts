@@ -3,19 +3,20 @@ import { normaliseHeartbeat, normaliseRegistration, normaliseResult } from '@avt
 import { onTestFinished } from 'vitest'
 import { Blueprint } from '../../src/blueprint/blueprint.ts'
 import { BlueprintRegistry } from '../../src/blueprint/registry.ts'
-import type { HandedTask } from '../../src/engine/dispatcher.ts'
+import type { HandedTask } from '../../src/engine/handed-task.ts'
 import { Engine } from '../../src/engine/engine.ts'
 import type { Hooks } from '../../src/engine/hooks.ts'
 import type { NewJobRequest } from '../../src/engine/job-creation.ts'
 import { DEFAULT_SETTINGS, type EngineSettings } from '../../src/engine/settings.ts'
 import type { Decision } from '../../src/job/decision.ts'
 import type { Job, JobOwner } from '../../src/job/job.ts'
-import { MemoryHistory, MemoryStorage } from '../../src/memory/index.ts'
+import { MemoryHistory } from '../../src/memory/index.ts'
 import type { History } from '../../src/ports/history.ts'
 import { silentLog } from '../../src/ports/log.ts'
 import type { Notification } from '../../src/ports/notifier.ts'
 import type { Storage } from '../../src/ports/storage.ts'
-import { settled, SimulatedClock } from '../../src/testing/simulated-clock.ts'
+import { SimulatedClock } from '../../src/testing/simulated-clock.ts'
+import { openStorage, settled } from './storage-under-test.ts'
 
 type Definable = Pick<Blueprint, 'define'>
 
@@ -52,10 +53,12 @@ export function oneTask(name = 'order'): Blueprint {
 }
 
 export class World {
-  readonly clock = new SimulatedClock()
+  readonly clock = new SimulatedClock(undefined, settled)
   readonly history: History
   readonly storage: Storage
   readonly settings: EngineSettings
+  /** What the engines warned of so far. */
+  readonly warnings: string[] = []
   /** Webhook calls so far. */
   readonly notifications: Notification[] = []
   readonly #hooks: Hooks
@@ -68,7 +71,7 @@ export class World {
     this.#hooks = hooks
     this.#onNotify = options.onNotify ?? (() => Promise.resolve())
     this.settings = { ...SETTINGS, ...settings }
-    this.storage = storage ?? new MemoryStorage()
+    this.storage = storage ?? openStorage()
     this.history = history ?? new MemoryHistory()
     onTestFinished(async () => {
       const stopped = Promise.all(this.#engines.map((engine) => engine.stop(0)))
@@ -92,13 +95,15 @@ export class World {
       settings: this.settings,
       clock: this.clock,
       ids: { jobId: () => this.#jobId(), chance: () => 0 },
-      log: silentLog,
+      log: { ...silentLog, warn: (_fields, message) => this.warnings.push(message) },
       instanceId: `engine-${String(this.#engines.length + 1)}`,
       notifier: () => ({
         notify: async (notification) => {
           await this.#onNotify(notification)
           this.notifications.push(notification)
         },
+        listDeadLetters: () => Promise.resolve([]),
+        resend: () => Promise.resolve(false),
         stop: () => Promise.resolve(),
       }),
       hooks: this.#hooks,
@@ -106,6 +111,14 @@ export class World {
     })
     this.#engines.push(engine)
     return engine
+  }
+
+  /** Lets a long time pass in hops, in each of which a loop looks once instead of every second. */
+  async pass(ms: number, hopMs = 10_000): Promise<void> {
+    const until = this.clock.now() + ms
+    await settled()
+    while (this.clock.now() < until)
+      await this.clock.jump(Math.min(until, this.clock.now() + hopMs))
   }
 
   async job(jobId: string): Promise<Job> {

@@ -28,6 +28,25 @@ export const RULES: Rules = {
 
 export const ERROR = { code: 'BROKEN', message: 'it broke' } as const
 
+/** Everything that can happen to a job that exists. */
+export const EVENT_KINDS = [
+  'step_succeeded',
+  'step_failed',
+  'step_deferred',
+  'task_claimed',
+  'task_progress',
+  'task_result',
+  'task_lost',
+  'worker_event',
+  'event_received',
+  'approval_decided',
+  'child_ended',
+  'timer_fired',
+  'cancel_requested',
+  'retry_requested',
+  'discard_requested',
+] as const
+
 export type Changed = Extract<Decision, { kind: 'changed' }>
 
 /** Decides and checks the promises of `advance` on the way. */
@@ -126,6 +145,30 @@ export function dispatch(
     ...fields,
   }
 }
+
+/** A task whose failures for good have a transition. */
+export const FORGIVEN = dispatch({}, { failure: { state: 'repair' } }, { onFailure: 'transition' })
+
+/** The timer of a wait is wanted no more. */
+export const TIMER_CLEARED = { kind: 'clear_deadline', key: 'wait' } as const
+
+/** The offer of a first attempt of {@link TASK}, whole. */
+export const offerOf = (taskId: string): Effect => ({
+  kind: 'offer_task',
+  task: {
+    taskId,
+    jobId: 'j',
+    attempt: 1,
+    demand: { type: 'resize' },
+    params: { width: 10 },
+    priority: 5,
+    strategy: 'default',
+    tracing: { traceparent: '00-aa-bb-01' },
+    executionTimeoutMs: 60_000,
+    resultDeadlineAt: null,
+    avoid: null,
+  },
+})
 
 export const goTo = (state: string): Action => ({ type: 'go_to', target: { state } })
 
@@ -380,6 +423,20 @@ export function quarantinedJob(fields: Partial<NewJob> = {}, action: Action = di
   const job = after(waitingJob(action, fields), taskClaimed(TASK_1))
   return after(job, taskResult(TASK_1, failedWith('PERMANENT_ERROR')))
 }
+
+/** The waits of a job that lives. */
+export const LIVE_WAITS = [
+  'step',
+  'retry',
+  'offered',
+  'claimed',
+  'backing_off',
+  'branches',
+  'approval',
+  'child',
+  'event',
+  'sleep',
+] as const
 
 /** One job in each wait, and one that has ended. */
 export const WAITS = {

@@ -1,13 +1,9 @@
 /** An orchestrator on a socket of its own, and clients and workers that speak HTTP with it. */
 import { pino } from 'pino'
 import { onTestFinished } from 'vitest'
-import {
-  MemoryStorage,
-  OrchestratorEngine,
-  type AnyBlueprint,
-  type OrchestratorConfig,
-} from '../../src/index.ts'
+import { OrchestratorEngine, type AnyBlueprint, type OrchestratorConfig } from '../../src/index.ts'
 import { until } from './engine-world.ts'
+import { openStorage } from './storage-under-test.ts'
 
 export const TOKENS = {
   owner: 'client-secret-1',
@@ -57,7 +53,7 @@ export class LiveServer {
     const lines: string[] = []
     const logger = pino({ level: 'debug' }, { write: (line: string) => void lines.push(line) })
     const engine = new OrchestratorEngine({
-      storage: new MemoryStorage(),
+      storage: openStorage(),
       logger,
       config: {
         port: 0,

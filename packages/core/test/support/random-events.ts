@@ -7,7 +7,7 @@ import type { TaskSpec } from '../../src/job/task.ts'
 import type { Target, Transitions } from '../../src/job/vocabulary.ts'
 import type { Approval, ChildReport } from '../../src/job/wait.ts'
 import { deadlineOf, tasksOf } from '../../src/job/wait.ts'
-import { TASK } from './jobs.ts'
+import { EVENT_KINDS, TASK } from './jobs.ts'
 
 const literal = <const Value extends string>(value: Value): fc.Arbitrary<Value> =>
   fc.constant(value)
@@ -187,24 +187,7 @@ const report: fc.Arbitrary<Omit<ChildReport, 'jobId'>> = fc.oneof(
   }),
 )
 
-const KINDS = [
-  'step_succeeded',
-  'step_failed',
-  'step_deferred',
-  'task_claimed',
-  'task_progress',
-  'task_result',
-  'task_lost',
-  'worker_event',
-  'event_received',
-  'approval_decided',
-  'child_ended',
-  'timer_fired',
-  'cancel_requested',
-  'retry_requested',
-  'discard_requested',
-] as const
-type Kind = (typeof KINDS)[number]
+type Kind = (typeof EVENT_KINDS)[number]
 
 const TASK_KINDS: readonly Kind[] = [
   'task_claimed',
@@ -231,7 +214,7 @@ const FITTING: Readonly<Record<NonNullable<Job['wait']>['for'], readonly Kind[]>
 
 /** How to make an event out of the job at hand; `aim` picks a present id, an old one or a forged one. */
 export const plan = fc.record({
-  kind: fc.constantFrom(...KINDS),
+  kind: fc.constantFrom(...EVENT_KINDS),
   /** Most of the time something happens that can: the kind is then one that fits the wait. */
   fits: fc.constantFrom(true, true, true, false),
   aim: fc.constantFrom('present', 'present', 'present', 'present', 'old', 'forged'),

@@ -2,7 +2,8 @@
 import { fastify, type FastifyInstance, type LightMyRequestResponse } from 'fastify'
 import { pino } from 'pino'
 import { z } from 'zod'
-import { Blueprint, MemoryStorage, OrchestratorEngine } from '../../src/index.ts'
+import { Blueprint, OrchestratorEngine } from '../../src/index.ts'
+import { openStorage } from './storage-under-test.ts'
 
 export const CLIENT_TOKEN = 'client-secret-1'
 export const OTHER_TOKEN = 'client-secret-2'
@@ -63,7 +64,7 @@ export async function testServer(prefix = ''): Promise<TestServer> {
   const lines: string[] = []
   const logger = pino({ level: 'debug' }, { write: (line: string) => void lines.push(line) })
   const engine = new OrchestratorEngine({
-    storage: new MemoryStorage(),
+    storage: openStorage(),
     logger,
     config: {
       clients: [{ token: CLIENT_TOKEN, id: 'one', plan: 'pro' }, { token: OTHER_TOKEN }],

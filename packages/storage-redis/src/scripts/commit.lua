@@ -1,17 +1,29 @@
 -- Makes a batch of changes true, each as a whole or not at all (S1, S2).
 -- KEYS[1] prefix with its hash tag. ARGV[1] plan as JSON, ARGV[2] channel for hints, from 3 on blobs
 -- that the plan points at. Documents are opaque.
--- Reply: per entry {'ok'}, {'stale'} or {'same', jobId, fingerprint}.
+-- Reply: per entry {'ok', task, worker it is reserved for, ...}, {'stale'}, {'full'} or
+-- {'same', jobId, fingerprint}.
 local replies = {}
 
 local function blob(index) return ARGV[3 + index] end
 
 local apply = {
-  run = function(_, id, job) q_push(P .. 'steps', id, job) end,
+  run = function(op, id, job)
+    if op.l then q_put_leased(P .. 'steps', id, job, op.l) else q_push(P .. 'steps', id, job) end
+  end,
+  hand = function(op, id, job) t_hand_over({ id = id, job = job, payload = blob(op.b), to = op.to }) end,
   unrun = function(_, id) q_remove(P .. 'steps', id) end,
-  offer = function(op, id, job)
-    t_offer({ id = id, job = job, payload = blob(op.b), class = op.c, demand = op.d, score = op.s,
-      avoid = op.a, till = op.u })
+  offer = function(op, id, job, reply)
+    local worker = t_offer({ id = id, job = job, payload = blob(op.b), class = op.c, demand = op.d,
+      score = op.s, avoid = op.a, till = op.u, wish = op.w })
+    if not op.w then return end
+    local for_worker = ''
+    if worker then
+      reply[#reply + 1], reply[#reply + 2] = id, worker
+      for_worker = ',"workerId":' .. cjson.encode(worker)
+    end
+    -- Only now is it known whom to tell of. The demand is JSON already, and stays as it is.
+    redis.call('PUBLISH', ARGV[2], op.h[1] .. for_worker .. op.h[2])
   end,
   withdraw = function(_, id) t_drop(id) end,
   set = function(op, id) q_put(P .. 'deadlines', id, op.at, op.at) end,
@@ -34,7 +46,9 @@ local function put_job(entry)
     redis.call('ZADD', P .. 'quarantined', entry.quarantine.at, entry.id)
     redis.call('ZADD', P .. 'quarantined:' .. entry.quarantine.owner, entry.quarantine.at, entry.id)
   end
-  if entry.ttl then redis.call('PEXPIRE', key, entry.ttl) else redis.call('PERSIST', key) end
+  if entry.live then redis.call('ZADD', P .. 'live', entry.live, entry.id)
+  else redis.call('ZREM', P .. 'live', entry.id) end
+  if entry.ended then redis.call('ZADD', P .. 'ended', entry.ended, entry.id) end
 end
 
 -- The job that a live key of the same name created, if any.
@@ -49,9 +63,12 @@ for _, entry in ipairs(cjson.decode(ARGV[1])) do
     replies[#replies + 1] = same
   elseif (redis.call('HGET', P .. 'job:' .. entry.id, 'v') or '0') ~= entry.expected then
     replies[#replies + 1] = { 'stale' }
+  elseif entry.room and not t_have_room(entry.room) then
+    replies[#replies + 1] = { 'full' }
   else
+    local reply = { 'ok' }
     put_job(entry)
-    for _, op in ipairs(entry.ops) do apply[op.k](op, op.id, entry.id) end
+    for _, op in ipairs(entry.ops) do apply[op.k](op, op.id, entry.id, reply) end
     local idem = entry.idem
     if idem then
       local key = P .. 'idem:' .. idem.key
@@ -59,7 +76,7 @@ for _, entry in ipairs(cjson.decode(ARGV[1])) do
       redis.call('PEXPIRE', key, idem.ttl)
     end
     redis.call('PUBLISH', ARGV[2], entry.hints)
-    replies[#replies + 1] = { 'ok' }
+    replies[#replies + 1] = reply
   end
 end
 return replies

@@ -30,10 +30,25 @@ local function q_push(q, id, item)
   q_put(q, id, redis.call('INCR', P .. 'seq'), item)
 end
 
+-- Puts an item that its holder has from the start.
+local function q_put_leased(q, id, item, lease)
+  redis.call('ZREM', q .. ':ready', id)
+  redis.call('ZADD', q .. ':leased', lease.expires, id)
+  redis.call('HSET', q .. ':holder', id, lease.holder)
+  redis.call('HSET', q .. ':rank', id, redis.call('INCR', P .. 'seq'))
+  redis.call('HSET', q .. ':item', id, item)
+end
+
 local function q_free(q, id)
   redis.call('ZREM', q .. ':leased', id)
   redis.call('HDEL', q .. ':holder', id)
   redis.call('ZADD', q .. ':ready', redis.call('HGET', q .. ':rank', id), id)
+end
+
+local function q_give_back(q, holder, expires)
+  for _, id in ipairs(redis.call('ZRANGEBYSCORE', q .. ':leased', expires, expires)) do
+    if redis.call('HGET', q .. ':holder', id) == holder then q_free(q, id) end
+  end
 end
 
 -- Answers ids and items in turn: {id, item, id, item, ...}.

@@ -6,7 +6,8 @@ import { jobDeadline } from '../../job/wait-effects.ts'
 import { deadlineOf, earliest, tasksOf, type Wait } from '../../job/wait.ts'
 import type { History } from '../../ports/history.ts'
 import type { Storage } from '../../ports/storage.ts'
-import { settled, type SimulatedClock } from '../simulated-clock.ts'
+import type { SimulatedClock } from '../simulated-clock.ts'
+import type { StorageCalls } from '../storage-calls.ts'
 import { failure } from './failure.ts'
 import type { ScriptedWorker } from './scripted-worker.ts'
 
@@ -18,6 +19,8 @@ const realNow = performance.now.bind(performance)
 export interface BenchParts {
   readonly engine: Engine
   readonly storage: Storage
+  /** Those of the storage. */
+  readonly calls: StorageCalls
   readonly history: History
   readonly clock: SimulatedClock
   readonly worker: ScriptedWorker
@@ -56,7 +59,7 @@ export class Bench {
     let giveUpAt = realNow() + this.parts.patienceMs
     let changes = this.#changes
     for (let quiet = 0; quiet < QUIET_TURNS; quiet += 1) {
-      await settled()
+      await this.parts.calls.settled()
       const hasWorked = await this.parts.worker.work()
       if (hasWorked || this.#changes > changes) {
         changes = this.#changes

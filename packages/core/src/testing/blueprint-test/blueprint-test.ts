@@ -11,7 +11,9 @@ import { DEFAULT_SETTINGS, type EngineSettings } from '../../engine/settings.ts'
 import { MemoryHistory, MemoryStorage } from '../../memory/index.ts'
 import { silentLog } from '../../ports/log.ts'
 import type { Notification, Notifier } from '../../ports/notifier.ts'
+import type { Storage } from '../../ports/storage.ts'
 import { SimulatedClock } from '../simulated-clock.ts'
+import { StorageCalls } from '../storage-calls.ts'
 import { Bench } from './bench.ts'
 import {
   ScriptedWorker,
@@ -37,6 +39,8 @@ export interface BlueprintTestOptions {
   readonly settings?: Partial<EngineSettings>
   /** How long a handler may be busy with something real, in ms of real time. Default 4 000. */
   readonly patienceMs?: number
+  /** Where the jobs are kept; empty, and closed with the test. Default: in memory. */
+  readonly storage?: Storage
 }
 
 export interface TestJobOptions {
@@ -86,8 +90,9 @@ export class BlueprintTest {
   constructor(blueprint: AnyBlueprint, options: BlueprintTestOptions = {}) {
     const { workers = {}, children = [], dataStores = {}, settings = {} } = options
     this.#blueprint = blueprint
-    const clock = new SimulatedClock(options.startAt)
-    const storage = new MemoryStorage()
+    const calls = new StorageCalls()
+    const clock = new SimulatedClock(options.startAt, () => calls.settled())
+    const storage = calls.watch(options.storage ?? new MemoryStorage())
     const history = new MemoryHistory()
     const allSettings = {
       ...DEFAULT_SETTINGS,
@@ -111,7 +116,7 @@ export class BlueprintTest {
     const writer = new JobWriter({ storage, rules: allSettings.rules, checkInvariants: true })
     const worker = new ScriptedWorker({ scripts: workers, engine, storage, writer, clock })
     const { patienceMs = PATIENCE_MS } = options
-    this.#bench = new Bench({ engine, storage, history, clock, worker, patienceMs })
+    this.#bench = new Bench({ engine, storage, calls, history, clock, worker, patienceMs })
     engine.start()
   }
 
@@ -181,6 +186,8 @@ export class BlueprintTest {
         this.#notifications.push(notification)
         return Promise.resolve()
       },
+      listDeadLetters: () => Promise.resolve([]),
+      resend: () => Promise.resolve(false),
       stop: () => Promise.resolve(),
     }
   }

@@ -104,13 +104,18 @@ export class Journal {
     this.violate(jobId, `answered that ${promise}, and did not write it`)
   }
 
-  #observe({ job, effects }: CommitEntry): void {
+  #observe({ job, effects, handOvers = [] }: CommitEntry): void {
     this.commits += 1
     const known = this.#known(job)
-    if (job.version !== known.version + 1) {
+    // A task that is handed over was offered and claimed in one write.
+    if (job.version !== known.version + 1 + handOvers.length) {
       this.violate(job.id, `went from version ${String(known.version)} to ${String(job.version)}`)
     }
     const records = effects.flatMap((effect) => (effect.kind === 'record' ? [effect.record] : []))
+    // Faults lose answers here, never what was written: there is nothing to find.
+    if (records.some(({ type }) => type === 'job_rearmed')) {
+      this.violate(job.id, 'was found without anything to wake it')
+    }
     const isReopened = records.some(({ type }) => /^job_(retried|discarded)$/.test(type))
     if (known.endedAt !== null && !isReopened) this.violate(job.id, 'changed after it had ended')
     const before = known.job

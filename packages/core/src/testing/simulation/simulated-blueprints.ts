@@ -23,6 +23,8 @@ export function simulatedBlueprints(options: SimulatedBlueprintsOptions): readon
   ]
 }
 
+const STRATEGIES = ['default', 'round_robin', 'least_connections', 'cheapest', 'overflow'] as const
+
 /** Two tasks with a local state between them, a way round, and a handler that fails at times. */
 function tasks({ random, onHandler }: SimulatedBlueprintsOptions): Blueprint {
   const transitions = { success: 'between', again: 'first', failure: 'given_up' }
@@ -30,7 +32,9 @@ function tasks({ random, onHandler }: SimulatedBlueprintsOptions): Blueprint {
     .state('first', { start: true }, ({ jobId, actions }) => {
       onHandler(jobId)
       const eventTransitions = { done_early: 'second' }
-      actions.dispatchTask({ type: 'work', transitions, eventTransitions, timeout: 4 })
+      const dispatchStrategy = random.pick(STRATEGIES)
+      const asked = { type: 'work', transitions, eventTransitions, timeout: 4 }
+      actions.dispatchTask({ ...asked, dispatchStrategy })
     })
     .state('between', ({ jobId, actions }) => {
       onHandler(jobId)

@@ -1,6 +1,6 @@
 /** A worker that polls, works, answers, loses messages, repeats itself, and dies. */
 import { AvtomatikaError, normaliseHeartbeat, normaliseRegistration } from '@avtomatika/protocol'
-import type { HandedTask } from '../../engine/dispatcher.ts'
+import type { HandedTask } from '../../engine/handed-task.ts'
 import type { Engine } from '../../engine/engine.ts'
 import type { Clock } from '../../ports/clock.ts'
 import type { SeededRandom } from '../seeded-random.ts'
@@ -62,9 +62,10 @@ export class SimulatedWorker {
   }
 
   async #round(): Promise<void> {
-    const { workerId } = this.#options
+    const { workerId, random } = this.#options
     if (!this.#registered) {
-      const body = { worker_id: workerId, supported_skills: ['work'], max_concurrent_tasks: 2 }
+      const said = { worker_id: workerId, supported_skills: ['work'], max_concurrent_tasks: 2 }
+      const body = { ...said, cost_per_second: random.between(1, 2) }
       await this.#call((engine) => engine.fleet.register(normaliseRegistration(body)))
       this.#registered = true
     }

@@ -138,7 +138,12 @@ class World {
       clock: this.#skewedClock(),
       ids: { jobId: () => this.#jobId(), chance: () => this.#random.next() },
       log: silentLog,
-      notifier: () => ({ notify: () => Promise.resolve(), stop: () => Promise.resolve() }),
+      notifier: () => ({
+        notify: () => Promise.resolve(),
+        listDeadLetters: () => Promise.resolve([]),
+        resend: () => Promise.resolve(false),
+        stop: () => Promise.resolve(),
+      }),
       instanceId: `orchestrator-${String(index)}`,
       checkInvariants: true,
     })

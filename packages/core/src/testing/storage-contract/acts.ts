@@ -1,7 +1,8 @@
 /** What most cases do first: put one thing into a store, or take it out again. */
 import assert from 'node:assert/strict'
 import type { Effect, OfferedTask } from '../../job/effect.ts'
-import type { CommitEntry, Storage, TaskClaim } from '../../ports/storage.ts'
+import type { CommitEntry, Storage } from '../../ports/storage.ts'
+import type { TaskClaim } from '../../ports/task-store.ts'
 import { aJob, T0 } from '../builders.ts'
 import { contractCase, type ContractCase } from '../contract-case.ts'
 

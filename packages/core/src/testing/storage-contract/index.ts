@@ -5,9 +5,13 @@
  */
 import type { Storage } from '../../ports/storage.ts'
 import type { ContractCase } from '../contract-case.ts'
+import { auditCases } from './audit-cases.ts'
 import { closingCases } from './closing-cases.ts'
 import { deadlineCases } from './deadline-cases.ts'
+import { handOverCases } from './hand-over-cases.ts'
 import { jobCases } from './job-cases.ts'
+import { limitCases } from './limit-cases.ts'
+import { lockCases } from './lock-cases.ts'
 import { messageCases } from './message-cases.ts'
 import { outboxCases } from './outbox-cases.ts'
 import { quarantineCases } from './quarantine-cases.ts'
@@ -16,7 +20,9 @@ import { taskAvoidCases } from './task-avoid-cases.ts'
 import { taskClaimCases } from './task-claim-cases.ts'
 import { taskClassCases } from './task-class-cases.ts'
 import { taskLeaseCases } from './task-lease-cases.ts'
+import { taskReservationCases } from './task-reservation-cases.ts'
 import { workerCases } from './worker-cases.ts'
+import { workerChangeCases } from './worker-change-cases.ts'
 
 /** The promises of `Storage`, one case each. */
 export const storageContract: readonly ContractCase<Storage>[] = [
@@ -27,9 +33,15 @@ export const storageContract: readonly ContractCase<Storage>[] = [
   ...taskAvoidCases,
   ...taskClassCases,
   ...taskLeaseCases,
+  ...taskReservationCases,
+  ...handOverCases,
   ...deadlineCases,
   ...workerCases,
+  ...workerChangeCases,
   ...outboxCases,
   ...messageCases,
+  ...lockCases,
+  ...limitCases,
+  ...auditCases,
   ...closingCases,
 ]

@@ -165,6 +165,14 @@ export const jobCases: readonly ContractCase<Storage>[] = [
     assert.equal(live?.kind, 'duplicate')
     await committed(storage, withKey('job-3', { now: T0 + 1_000 }))
   }),
+  storageCase('S8 a live idempotency key says what it created', async (storage) => {
+    assert.equal(await storage.findCreated({ key: 'key-1', now: T0 }), undefined)
+    await committed(storage, withKey('job-1'))
+    const created = { jobId: 'job-1', fingerprint: 'f1' }
+    assert.deepEqual(await storage.findCreated({ key: 'key-1', now: T0 + 999 }), created)
+    assert.equal(await storage.findCreated({ key: 'key-2', now: T0 }), undefined)
+    assert.equal(await storage.findCreated({ key: 'key-1', now: T0 + 1_000 }), undefined)
+  }),
   storageCase('S2 an entry in conflict does not use up its idempotency key', async (storage) => {
     await committed(storage, creation('job-1'))
     assert.deepEqual(await storage.commit([withKey('job-1')]), [{ kind: 'conflict' }])

@@ -28,6 +28,7 @@ export const messageCases: readonly ContractCase<Storage>[] = [
       kind: 'notify',
       messageId: 'job-1:1:0',
       from: 'job-1',
+      ownerId: 'client-1',
       url: 'https://example.org/ü?a=b',
       event: 'job_failed',
       status: 'failed',

@@ -54,4 +54,36 @@ export const outboxCases: readonly ContractCase<Storage>[] = [
     await storage.ackRecords([])
     assert.deepEqual(await claimed(storage, T0 + LEASE_MS), ['b:1'])
   }),
+  storageCase('S3 records are counted until they are acknowledged', async (storage) => {
+    assert.equal(await storage.countRecords(), 0)
+    await recorded(storage, 'a', 'b', 'c')
+    await claimed(storage, T0, 2)
+    assert.equal(await storage.countRecords(), 3)
+    await storage.ackRecords(['a:1'])
+    assert.equal(await storage.countRecords(), 2)
+  }),
+  storageCase('S3 the oldest record is known by its time, claimed or not', async (storage) => {
+    assert.equal(await storage.oldestRecordAt(), undefined)
+    for (const [n, at] of [T0 + 1, T0 + 2].entries()) {
+      const record = aRecord({ jobId: `job-${String(n)}`, eventId: String(n), at })
+      await committed(storage, creation(record.jobId, [{ kind: 'record', record }]))
+    }
+    assert.equal(await storage.oldestRecordAt(), T0 + 1)
+    await claimed(storage, T0, 1)
+    assert.equal(await storage.oldestRecordAt(), T0 + 1)
+    await storage.ackRecords(['0'])
+    assert.equal(await storage.oldestRecordAt(), T0 + 2)
+  }),
+  storageCase(
+    'S3 the oldest records can be dropped, also those that somebody carries',
+    async (storage) => {
+      await recorded(storage, 'a', 'b', 'c', 'd')
+      await claimed(storage, T0, 1)
+      assert.equal(await storage.dropOldestRecords(2), 2)
+      assert.equal(await storage.countRecords(), 2)
+      assert.deepEqual(await claimed(storage, T0 + LEASE_MS), ['c:1', 'd:1'])
+      assert.equal(await storage.dropOldestRecords(9), 2)
+      assert.equal(await storage.dropOldestRecords(9), 0)
+    },
+  ),
 ]

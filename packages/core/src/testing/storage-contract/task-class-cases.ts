@@ -1,7 +1,8 @@
 /** Classes of tasks: equal demands are one class (W4). */
 import assert from 'node:assert/strict'
 import type { TaskDemand } from '../../job/task.ts'
-import { classIdOf, type Storage } from '../../ports/storage.ts'
+import type { Storage } from '../../ports/storage.ts'
+import { classIdOf } from '../../ports/task-store.ts'
 import { aTask } from '../builders.ts'
 import type { ContractCase } from '../contract-case.ts'
 import { offered, storageCase, tasksFor } from './acts.ts'

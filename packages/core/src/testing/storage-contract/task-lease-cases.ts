@@ -1,6 +1,7 @@
 /** Leases of tasks, and what becomes of a task whose worker is gone: S5, S6, S10, W7. */
 import assert from 'node:assert/strict'
-import type { Storage, TaskRenewal } from '../../ports/storage.ts'
+import type { Storage } from '../../ports/storage.ts'
+import type { TaskRenewal } from '../../ports/task-store.ts'
 import { aTask, aWorker, T0 } from '../builders.ts'
 import type { ContractCase } from '../contract-case.ts'
 import { change, committed, LEASE_MS, lostTasks, offered, storageCase, tasksFor } from './acts.ts'

@@ -1,0 +1,88 @@
+/** Job documents and what is written with them. */
+import type { CommitEntry, CommitOutcome, Job } from '@avtomatika/core'
+import { hintsOf } from '@avtomatika/core'
+import type { Answer, Call } from './call.ts'
+import { decode } from './codec.ts'
+import { commitPlan, deadlineId } from './commit-plan.ts'
+import type { HintChannel } from './hint-channel.ts'
+import { buffers, number, texts } from './reply.ts'
+import type { Reply } from './script-runner.ts'
+import { SCRIPTS } from './scripts.ts'
+import type { RedisSession } from './session.ts'
+
+export class RedisJobs {
+  readonly #session: RedisSession
+  readonly #hints: HintChannel
+
+  constructor(session: RedisSession, hints: HintChannel) {
+    this.#session = session
+    this.#hints = hints
+  }
+
+  async commit(entries: Call<'commit'>): Promise<readonly CommitOutcome[]> {
+    const { plan, blobs } = commitPlan(entries, this.#hints.origin)
+    const replies = await this.#session.run(SCRIPTS.commit, plan, this.#hints.name, ...blobs)
+    return entries.map((entry, i) => this.#outcome(entry, (replies as readonly Reply[])[i] ?? null))
+  }
+
+  async findJob(jobId: Call<'findJob'>): Promise<Job | undefined> {
+    const bytes = await this.#session.document(`job:${jobId}`)
+    return bytes === null ? undefined : decode<Job>(bytes)
+  }
+
+  async findCreated({ key, now }: Call<'findCreated'>): Answer<'findCreated'> {
+    const [jobId, fingerprint, expiresAt] = await this.#session.ask((redis, keys) =>
+      redis.hmget(`${keys}idem:${key}`, 'job', 'fp', 'exp'),
+    )
+    if (jobId == null || fingerprint == null || Number(expiresAt) <= now) return undefined
+    return { jobId, fingerprint }
+  }
+
+  async listQuarantined({ ownerId, limit }: Call<'listQuarantined'>): Promise<readonly Job[]> {
+    const name = ownerId === undefined ? 'quarantined' : `quarantined:${ownerId}`
+    const ids = await this.#session.ask((redis, keys) =>
+      redis.zrevrange(`${keys}${name}`, 0, limit - 1),
+    )
+    const jobs = await Promise.all(ids.map((id) => this.findJob(id)))
+    return jobs.filter((job) => job !== undefined)
+  }
+
+  async removeEndedJobs({ endedBefore, limit }: Call<'removeEndedJobs'>): Promise<number> {
+    return number(await this.#session.run(SCRIPTS.removeEnded, endedBefore, limit)) ?? 0
+  }
+
+  async claimQuietJobs(claim: Call<'claimQuietJobs'>): Promise<readonly Job[]> {
+    const { now, quietMs, leaseMs, limit } = claim
+    const args = [now - quietMs, now + leaseMs - quietMs, limit]
+    const documents = buffers(await this.#session.run(SCRIPTS.claimQuiet, ...args))
+    return documents.map((bytes) => decode<Job>(bytes))
+  }
+
+  async findMissing(reasons: Call<'findMissing'>): Promise<Call<'findMissing'>> {
+    const { steps, tasks, deadlines } = reasons
+    const timers = deadlines.map(({ jobId, key }) => deadlineId(jobId, key))
+    const args = [steps.length, tasks.length, ...steps, ...tasks, ...timers]
+    const missing = new Set(texts(await this.#session.run(SCRIPTS.findMissing, ...args)))
+    return {
+      steps: steps.filter((id) => missing.has(`step ${id}`)),
+      tasks: tasks.filter((id) => missing.has(`task ${id}`)),
+      deadlines: deadlines.filter((_, i) => missing.has(`deadline ${String(timers[i])}`)),
+    }
+  }
+
+  #outcome(entry: CommitEntry, reply: Reply): CommitOutcome {
+    const [word, ...rest] = texts(reply)
+    if (word === 'same') {
+      const [jobId = '', fingerprint = ''] = rest
+      return { kind: 'duplicate', jobId, fingerprint }
+    }
+    if (word === 'full') return { kind: 'no_room' }
+    if (word !== 'ok') return { kind: 'conflict' }
+    const reservedFor = new Map<string, string>()
+    for (let i = 0; i + 1 < rest.length; i += 2) {
+      reservedFor.set(rest[i] ?? '', rest[i + 1] ?? '')
+    }
+    this.#hints.tellHere(hintsOf(entry, reservedFor))
+    return { kind: 'committed' }
+  }
+}
