@@ -5,15 +5,28 @@ import { fileURLToPath } from 'node:url'
 export interface Child {
   /** The first message that it sent: it is up. */
   readonly said: string
+  /** Sends a word and waits for the answer. */
+  readonly ask: (word: string) => Promise<string>
   readonly stop: () => Promise<void>
 }
 
 /** Starts a module of this folder as a process of its own, and waits until it is up. */
-export async function startChild(module: string, args: readonly string[] = []): Promise<Child> {
-  const child = fork(fileURLToPath(new URL(module, import.meta.url)), args)
+export async function startChild(
+  module: string,
+  args: readonly string[] = [],
+  execArgv: readonly string[] = [],
+): Promise<Child> {
+  const child = fork(fileURLToPath(new URL(module, import.meta.url)), args, {
+    execArgv: [...execArgv],
+  })
   const said = await Promise.race([firstMessage(child), failedStart(child, module)])
   return {
     said,
+    ask: async (word) => {
+      const answer = firstMessage(child)
+      child.send(word)
+      return answer
+    },
     stop: async () => {
       const ended = once(child, 'exit')
       child.disconnect()

@@ -2,6 +2,7 @@
 import { AvtomatikaClient } from '@avtomatika/client'
 import { startChild } from './child.ts'
 import { percentile } from './percentile.ts'
+import { countBytes, countRoundTrips, type RedisTraffic } from './redis-costs.ts'
 import type { BenchSettings } from './settings.ts'
 
 export interface EchoFigures {
@@ -9,7 +10,12 @@ export interface EchoFigures {
   /** From created to completed, in ms. */
   readonly p50: number
   readonly p99: number
+  /** Of one job; with Redis only. */
+  readonly redis?: RedisTraffic & { readonly roundTrips: number }
 }
+
+/** Jobs by which the costs in Redis are counted. */
+const COUNTED_JOBS = 500
 
 export async function echoScenario(
   settings: BenchSettings,
@@ -27,15 +33,34 @@ export async function echoScenario(
     const begin = performance.now()
     const latencies = await runJobs(client, settings.jobs, settings.concurrency)
     const seconds = (performance.now() - begin) / 1000
+    const costs = redisUrl === undefined ? undefined : await countCosts(redisUrl, client, settings)
     return {
       jobsPerSecond: settings.jobs / seconds,
       p50: percentile(latencies, 0.5),
       p99: percentile(latencies, 0.99),
+      ...(costs && { redis: costs }),
     }
   } finally {
     await client.close()
     await worker.stop()
     await orchestrator.stop()
+  }
+}
+
+async function countCosts(
+  url: string,
+  client: AvtomatikaClient,
+  { concurrency }: BenchSettings,
+): Promise<NonNullable<EchoFigures['redis']>> {
+  const work = async (): Promise<void> => {
+    await runJobs(client, COUNTED_JOBS, concurrency)
+  }
+  const { bytesIn, bytesOut } = await countBytes(url, work)
+  const roundTrips = await countRoundTrips(url, work)
+  return {
+    roundTrips: roundTrips / COUNTED_JOBS,
+    bytesIn: bytesIn / COUNTED_JOBS,
+    bytesOut: bytesOut / COUNTED_JOBS,
   }
 }
 

@@ -3,6 +3,7 @@ import { mkdir, writeFile } from 'node:fs/promises'
 import { availableParallelism, cpus } from 'node:os'
 import { advanceScenario } from './advance-scenario.ts'
 import { echoScenario, type EchoFigures } from './echo-scenario.ts'
+import { idleScenario, type IdleFigures } from './idle-scenario.ts'
 import { readSettings } from './settings.ts'
 
 const { redisUrl, ...settings } = readSettings(process.argv.slice(2))
@@ -25,6 +26,32 @@ console.table(
     ]),
   ),
 )
+const costs = echo['redis']?.redis
+if (costs !== undefined) {
+  console.table({
+    'Redis, per job': {
+      'round trips': Number(costs.roundTrips.toFixed(1)),
+      'bytes to it': Math.round(costs.bytesIn),
+      'bytes from it': Math.round(costs.bytesOut),
+    },
+  })
+}
+const idle: Record<string, IdleFigures> = {}
+if (settings.idleWorkers > 0) {
+  idle['memory'] = await idleScenario(settings.idleWorkers)
+  if (redisUrl !== undefined) idle['redis'] = await idleScenario(settings.idleWorkers, redisUrl)
+}
+console.table(
+  Object.fromEntries(
+    Object.entries(idle).map(([storage, { workers, bytesPerWorker, commandsPerSecond }]) => [
+      `${String(workers)} idle workers, ${storage}`,
+      {
+        'kB each': Number((bytesPerWorker / 1024).toFixed(1)),
+        'Redis commands/s': commandsPerSecond ?? '',
+      },
+    ]),
+  ),
+)
 const decisions = advanceScenario()
 console.table(
   Object.fromEntries(
@@ -37,5 +64,8 @@ console.table(
 const folder = new URL('../results/', import.meta.url)
 await mkdir(folder, { recursive: true })
 const file = new URL('latest.json', folder)
-await writeFile(file, `${JSON.stringify({ box, settings, echo, advance: decisions }, null, 2)}\n`)
+await writeFile(
+  file,
+  `${JSON.stringify({ box, settings, echo, idle, advance: decisions }, null, 2)}\n`,
+)
 console.log('Written to bench/results/latest.json')

@@ -8,11 +8,13 @@ export interface BenchSettings {
   /** Jobs that run first and are not counted. */
   readonly warmUp: number
   readonly workerSlots: number
+  /** Workers that only wait; 0 leaves the scenario out. */
+  readonly idleWorkers: number
   /** A Redis to measure beside the memory; its keys `bench-…` stay there. */
   readonly redisUrl?: string
 }
 
-/** Reads `--jobs`, `--concurrency`, `--warm-up`, `--worker-slots` and `--redis-url`. */
+/** Reads `--jobs`, `--concurrency`, `--warm-up`, `--worker-slots`, `--idle-workers` and `--redis-url`. */
 export function readSettings(args: readonly string[]): BenchSettings {
   const { values } = parseArgs({
     args: [...args],
@@ -21,6 +23,7 @@ export function readSettings(args: readonly string[]): BenchSettings {
       concurrency: { type: 'string', default: '32' },
       'warm-up': { type: 'string', default: '500' },
       'worker-slots': { type: 'string', default: '64' },
+      'idle-workers': { type: 'string', default: '5000' },
       'redis-url': { type: 'string' },
     },
   })
@@ -29,6 +32,7 @@ export function readSettings(args: readonly string[]): BenchSettings {
     concurrency: positive('concurrency', values.concurrency),
     warmUp: positive('warm-up', values['warm-up']),
     workerSlots: positive('worker-slots', values['worker-slots']),
+    idleWorkers: whole('idle-workers', values['idle-workers']),
     ...(values['redis-url'] !== undefined && { redisUrl: values['redis-url'] }),
   }
 }
@@ -37,4 +41,8 @@ function positive(name: string, text: string): number {
   const value = Number(text)
   if (Number.isSafeInteger(value) && value > 0) return value
   throw new Error(`--${name} must be a whole number from 1 on, got '${text}'.`)
+}
+
+function whole(name: string, text: string): number {
+  return text === '0' ? 0 : positive(name, text)
 }
