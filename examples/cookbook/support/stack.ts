@@ -1,10 +1,12 @@
 /** A whole Avtomatika for one test: an engine on a free port, a worker and a client, over real HTTP. */
 import { AvtomatikaClient } from '@avtomatika/client'
 import {
+  MemoryStorage,
   OrchestratorEngine,
   type AnyBlueprint,
   type Hooks,
   type OrchestratorConfig,
+  type Storage,
 } from '@avtomatika/core'
 import { Worker, type TaskHandler } from '@avtomatika/worker-sdk'
 import { pino } from 'pino'
@@ -29,6 +31,13 @@ export interface Stack {
 const TOKEN = 'cookbook-client'
 const WORKER_TOKEN = 'cookbook-worker'
 
+let openStorage: () => Promise<Storage> = () => Promise.resolve(new MemoryStorage())
+
+/** For another storage's setup file: the same tests run on it. */
+export function runStacksOn(open: () => Promise<Storage>): void {
+  openStorage = open
+}
+
 /** Runs until the test is over. */
 export async function startStack({
   blueprints,
@@ -36,7 +45,10 @@ export async function startStack({
   hooks,
   config,
 }: StackOptions): Promise<Stack> {
+  const storage = await openStorage()
+  onTestFinished(() => storage.close())
   const engine = new OrchestratorEngine({
+    storage,
     config: {
       port: 0,
       clients: [{ token: TOKEN }],

@@ -2,7 +2,7 @@
 import { randomUUID } from 'node:crypto'
 import { UnavailableError } from '@avtomatika/protocol'
 import { aJob, aMessage, aTask, T0 } from '@avtomatika/core/testing'
-import type { CommitEntry, Hint } from '@avtomatika/core'
+import { classIdOf, type CommitEntry, type Hint } from '@avtomatika/core'
 import { Redis } from 'ioredis'
 import { describe, expect, inject, it, onTestFinished, vi } from 'vitest'
 import { isOlder, versionIn } from '../src/check-server.ts'
@@ -59,7 +59,7 @@ describe('two stores on one Redis', () => {
       ]),
     ])
     const expected = [
-      { kind: 'task', classId: 'resize', openToAllAt: T0 },
+      { kind: 'task', classId: 'resize', demand: { type: 'resize' }, openToAllAt: T0 },
       { kind: 'deadline', at: T0 + 5 },
       { kind: 'message' },
     ]
@@ -67,6 +67,32 @@ describe('two stores on one Redis', () => {
       expect(heard.two).toEqual(expected)
     })
     expect(heard.one).toEqual(expected)
+  })
+
+  it('tell each other whom a task is reserved for, and what it demands to the letter', async () => {
+    const prefix = randomUUID()
+    const [one, two] = [await open(prefix), await open(prefix)]
+    const heard: Record<'one' | 'two', Hint[]> = { one: [], two: [] }
+    one.onHint((hint) => heard.one.push(hint))
+    two.onHint((hint) => heard.two.push(hint))
+    // What a JSON library in Redis would turn into something else.
+    const demand = { type: 'resize', resources: { list: [], object: {}, big: 12_345_678_901_234 } }
+    const task = aTask({ demand })
+    const reservation = { taskId: task.taskId, choose: 'best', now: T0, until: T0 + 250 } as const
+    const entry = creation('job-1', [{ kind: 'offer_task', task }])
+    const among = (workerId: string) => [
+      { ...reservation, candidates: [{ workerId, capacity: 1 }] },
+    ]
+    await one.commit([{ ...entry, reservations: among('w "1"') }])
+    const offered = { kind: 'task', classId: classIdOf(demand), demand, workerId: 'w "1"' }
+    const expected = [offered, { kind: 'deadline', at: T0 + 250 }]
+    await vi.waitFor(() => {
+      expect(heard.two).toHaveLength(2)
+    })
+    expect(heard.one).toEqual(expected)
+    expect(new Set(heard.two.map((hint) => JSON.stringify(hint)))).toEqual(
+      new Set(expected.map((hint) => JSON.stringify(hint))),
+    )
   })
 
   it('with other prefixes do not meet', async () => {
@@ -97,24 +123,6 @@ describe('a store', () => {
     const keys = await connection().keys(`${prefix}*`)
     expect(keys.length).toBeGreaterThan(5)
     expect(keys.filter((key) => !key.startsWith(`${prefix}:{0}:`))).toEqual([])
-  })
-
-  it('lets ended jobs go after a while, but neither live nor quarantined ones', async () => {
-    const prefix = randomUUID()
-    const storage = await open(prefix)
-    const ended = { wait: null, finishedAt: T0 } as const
-    const jobs = [
-      aJob({ id: 'live' }),
-      aJob({ id: 'done', status: 'finished', ...ended }),
-      aJob({ id: 'aside', status: 'quarantined', ...ended }),
-    ]
-    await storage.commit(jobs.map((job) => ({ job, expectedVersion: 0, effects: [] })))
-    const redis = connection()
-    const ttls = await Promise.all(jobs.map(({ id }) => redis.pttl(`${prefix}:{0}:job:${id}`)))
-    expect(ttls.map((ttl) => ttl > 0)).toEqual([false, true, false])
-    const again = aJob({ id: 'aside', version: 2, status: 'running' })
-    await storage.commit([{ job: again, expectedVersion: 1, effects: [] }])
-    expect(await redis.pttl(`${prefix}:{0}:job:aside`)).toBe(-1)
   })
 })
 
