@@ -2,113 +2,96 @@ import { describe, expect, it } from 'vitest'
 import { Lanes } from '../src/engine/lanes.ts'
 import { settled } from '../src/testing/simulated-clock.ts'
 
-/** Work that ends when told. */
-class Work {
-  hasBegun = false
-  #end: ((error?: Error) => void) | undefined
+interface Batch {
+  readonly key: string
+  readonly words: readonly string[]
+  readonly end: (error?: Error) => Promise<void>
+}
 
-  readonly run = (): Promise<string> => {
-    this.hasBegun = true
-    return new Promise((resolve, reject) => {
-      this.#end = (error) => {
-        if (error === undefined) resolve('done')
-        else reject(error)
-      }
-    })
-  }
+/** Lanes whose batches end when told; each word is answered in capitals, `bad` ones not at all. */
+function scene(): { readonly lanes: Lanes<string, string>; readonly batches: Batch[] } {
+  const batches: Batch[] = []
+  const lanes = new Lanes<string, string>(
+    (key, words) =>
+      new Promise((resolve, reject) => {
+        const end = async (error?: Error): Promise<void> => {
+          if (error === undefined) resolve(words.map(answer))
+          else reject(error)
+          await settled()
+        }
+        batches.push({ key, words, end })
+      }),
+  )
+  return { lanes, batches }
+}
 
-  async end(error?: Error): Promise<void> {
-    this.#end?.(error)
-    await settled()
-  }
+function answer(word: string): PromiseSettledResult<string> {
+  if (word === 'bad') return { status: 'rejected', reason: new Error('no luck') }
+  return { status: 'fulfilled', value: word.toUpperCase() }
 }
 
 describe('lanes', () => {
-  it('do the work of one lane in order, one piece at a time', async () => {
-    const lanes = new Lanes()
-    const works = [new Work(), new Work(), new Work()]
-    const runs = works.map(({ run }) => lanes.run('job-1', run))
-    await settled()
-    const begun = (): boolean[] => works.map(({ hasBegun }) => hasBegun)
-    expect(begun()).toEqual([true, false, false])
-    await works[0]?.end()
-    expect(begun()).toEqual([true, true, false])
-    await works[1]?.end()
-    expect(begun()).toEqual([true, true, true])
-    await works[2]?.end()
-    expect(await Promise.all(runs)).toEqual(['done', 'done', 'done'])
-  })
-
-  it('begin at once when nothing is before, without a turn of the event loop', () => {
-    const lanes = new Lanes()
-    const work = new Work()
-    void lanes.run('job-1', work.run)
-    expect(work.hasBegun).toBe(true)
+  it('deal with the first word at once, and with those that come meanwhile together', async () => {
+    const { lanes, batches } = scene()
+    const said = ['a', 'b', 'c'].map((word) => lanes.say('job-1', word))
+    expect(batches.map(({ words }) => words)).toEqual([['a']])
+    await batches[0]?.end()
+    expect(batches.map(({ words }) => words)).toEqual([['a'], ['b', 'c']])
+    const last = lanes.say('job-1', 'd')
+    await batches[1]?.end()
+    await batches[2]?.end()
+    expect(await Promise.all([...said, last])).toEqual(['A', 'B', 'C', 'D'])
   })
 
   it('do not wait for each other', async () => {
-    const lanes = new Lanes()
-    const [one, two] = [new Work(), new Work()]
-    void lanes.run('job-1', one.run)
-    const other = lanes.run('job-2', two.run)
-    expect(two.hasBegun).toBe(true)
-    await two.end()
-    expect(await other).toBe('done')
-    await one.end()
+    const { lanes, batches } = scene()
+    void lanes.say('job-1', 'a')
+    const other = lanes.say('job-2', 'b')
+    expect(batches.map(({ key }) => key)).toEqual(['job-1', 'job-2'])
+    await batches[1]?.end()
+    expect(await other).toBe('B')
   })
 
-  it('go on after an error, which only its own caller hears', async () => {
-    const lanes = new Lanes()
-    const [one, two] = [new Work(), new Work()]
-    const first = lanes.run('job-1', one.run)
-    const heard = expect(first).rejects.toThrow('no luck')
-    const second = lanes.run('job-1', two.run)
-    await one.end(new Error('no luck'))
-    await heard
-    expect(two.hasBegun).toBe(true)
-    await two.end()
-    expect(await second).toBe('done')
+  it('tell the failure of one word to him alone who said it', async () => {
+    const { lanes, batches } = scene()
+    const first = lanes.say('job-1', 'a')
+    const bad = expect(lanes.say('job-1', 'bad')).rejects.toThrow('no luck')
+    const good = lanes.say('job-1', 'b')
+    await batches[0]?.end()
+    await batches[1]?.end()
+    await bad
+    expect(await Promise.all([first, good])).toEqual(['A', 'B'])
   })
 
-  it('go on after work that throws before it has begun to wait', async () => {
-    const lanes = new Lanes()
-    const bad = (): Promise<never> => {
-      throw new Error('no luck')
-    }
-    await expect(lanes.run('job-1', bad)).rejects.toThrow('no luck')
-    const work = new Work()
-    const first = lanes.run('job-1', work.run)
-    const second = expect(lanes.run('job-1', bad)).rejects.toThrow('no luck')
-    const last = lanes.run('job-1', () => Promise.resolve('last'))
-    await work.end()
-    await second
-    expect(await Promise.all([first, last])).toEqual(['done', 'last'])
+  it('go on after a batch that failed as a whole', async () => {
+    const { lanes, batches } = scene()
+    const first = expect(lanes.say('job-1', 'a')).rejects.toThrow('away')
+    const second = lanes.say('job-1', 'b')
+    await batches[0]?.end(new Error('away'))
+    await first
+    await batches[1]?.end()
+    expect(await second).toBe('B')
   })
 
-  it('keep nothing of work that has ended, well or not', async () => {
-    const lanes = new Lanes()
-    const [one, two] = [new Work(), new Work()]
-    const runs = Promise.allSettled([
-      lanes.run('job-1', one.run),
-      lanes.run('job-1', two.run),
-      lanes.run('job-2', () => Promise.reject(new Error('no luck'))),
-    ])
-    expect(lanes.size).toBe(2)
-    await one.end()
-    await two.end()
-    await runs
+  it('deal with no more than 256 words at a time', async () => {
+    const { lanes, batches } = scene()
+    const said = Array.from({ length: 400 }, (_, n) => lanes.say('job-1', `w${String(n)}`))
+    await batches[0]?.end()
+    await batches[1]?.end()
+    await batches[2]?.end()
+    expect(batches.map(({ words }) => words.length)).toEqual([1, 256, 143])
+    expect((await Promise.all(said)).at(-1)).toBe('W399')
+  })
+
+  it('keep nothing of words that were dealt with, well or not', async () => {
+    const { lanes, batches } = scene()
+    const all = Promise.allSettled(['a', 'bad'].map((word) => lanes.say('job-1', word)))
+    expect(lanes.size).toBe(1)
+    await batches[0]?.end()
+    await batches[1]?.end()
+    await all
     expect(lanes.size).toBe(0)
-  })
-
-  it('take new work after they were empty, in order with what comes while it runs', async () => {
-    const lanes = new Lanes()
-    const order: number[] = []
-    const push = (n: number) => (): Promise<void> => {
-      order.push(n)
-      return Promise.resolve()
-    }
-    await lanes.run('job-1', push(1))
-    await Promise.all([2, 3, 4].map((n) => lanes.run('job-1', push(n))))
-    expect(order).toEqual([1, 2, 3, 4])
+    void lanes.say('job-1', 'again')
+    expect(batches).toHaveLength(3)
   })
 })

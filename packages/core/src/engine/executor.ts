@@ -2,10 +2,10 @@
 import type { BlueprintRegistry } from '../blueprint/registry.ts'
 import type { JobEvent } from '../job/event.ts'
 import type { Job } from '../job/job.ts'
-import type { Decision } from '../job/decision.ts'
 import type { ClaimedStep, CommitEntry } from '../ports/storage.ts'
 import type { EngineParts } from './engine-parts.ts'
 import { Loop } from './loop.ts'
+import type { Changed } from './merge-changes.ts'
 import { runStep, type StepTools } from './run-step.ts'
 
 /** A step is handed out again when its holder has been silent for this long. */
@@ -15,7 +15,6 @@ const SLOW_TICK_MS = 1_000
 /** How long a job whose blueprint is not loaded here is left alone. */
 const MISSING_BLUEPRINT_PAUSE_MS = 5_000
 
-type Changed = Extract<Decision, { kind: 'changed' }>
 type HeldStep = Pick<ClaimedStep, 'stepId' | 'jobId'>
 
 /** What became of a write; `unknown` when its answer was lost. */
@@ -82,9 +81,12 @@ export class Executor {
   }
 
   /** Takes on the step that a change makes ready, if there is room; then it is written as ours. */
-  reserve({ effects }: Pick<Changed, 'effects'>): CommitEntry['stepLease'] {
-    if (!this.#isOpen || this.#room <= 0) return undefined
-    if (!effects.some(({ kind }) => kind === 'run_step')) return undefined
+  reserve({ job: { wait }, effects }: Changed): CommitEntry['stepLease'] {
+    if (!this.#isOpen || this.#room <= 0 || wait?.for !== 'step') return undefined
+    const { stepId } = wait
+    if (!effects.some((effect) => effect.kind === 'run_step' && effect.stepId === stepId)) {
+      return undefined
+    }
     this.#reserved += 1
     const { clock, instanceId: holder } = this.#parts
     return { holder, now: clock.now(), leaseMs: STEP_LEASE_MS }

@@ -6,7 +6,7 @@
  */
 import { InternalError } from '@avtomatika/protocol'
 import type { Decision } from '../job/decision.ts'
-import type { Effect, OfferedTask } from '../job/effect.ts'
+import type { OfferedTask } from '../job/effect.ts'
 import type { TaskClaimedEvent } from '../job/event.ts'
 import type { Job } from '../job/job.ts'
 import { find } from '../job/on-task.ts'
@@ -16,9 +16,8 @@ import { classIdOf, type HandOver, type Reservation } from '../ports/task-store.
 import type { Executor, WriteOutcome } from './executor.ts'
 import type { HandedTask } from './handed-task.ts'
 import type { Matchmaker } from './matchmaker.ts'
+import { mergeChanges, type Changed } from './merge-changes.ts'
 import type { Guest, WaitingRoom } from './waiting-room.ts'
-
-type Changed = Extract<Decision, { kind: 'changed' }>
 
 export interface HandOffOptions {
   readonly clock: Clock
@@ -72,7 +71,7 @@ export class HandOff {
   }
 
   /** Finds a waiting poll for each task, or says who should have it first. */
-  #match({ effects }: Changed): {
+  #match({ job, effects }: Changed): {
     matches: readonly Match[]
     reservations: readonly Reservation[]
   } {
@@ -81,6 +80,8 @@ export class HandOff {
     for (const effect of effects) {
       if (effect.kind !== 'offer_task') continue
       const { task } = effect
+      // What was offered and withdrawn in one write is nobody's.
+      if (find(job, task.taskId)?.run.phase.kind !== 'offered') continue
       const reservation = this.#options.matchmaker.reservationFor(task)
       if (!this.#seat(task, reservation, matches) && reservation !== undefined) {
         reservations.push(reservation)
@@ -142,12 +143,7 @@ export class HandOff {
       const message = `Task ${event.taskId} was offered, and could not be claimed.`
       throw new InternalError('INTERNAL', { message })
     }
-    const moved = new Set(decision.effects.map(timerOf))
-    const before = change.effects.filter((effect) => {
-      const timer = timerOf(effect)
-      return timer === undefined || !moved.has(timer)
-    })
-    return { ...change, job: decision.job, effects: [...before, ...decision.effects] }
+    return mergeChanges(change, decision)
   }
 
   #answer(
@@ -168,11 +164,6 @@ export class HandOff {
       }
     }
   }
-}
-
-/** The timer that an effect sets or clears. */
-function timerOf(effect: Effect): string | undefined {
-  return effect.kind === 'set_deadline' || effect.kind === 'clear_deadline' ? effect.key : undefined
 }
 
 function handedTask(

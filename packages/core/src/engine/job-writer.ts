@@ -10,12 +10,11 @@ import type { CommitEntry, CommitOutcome, Storage } from '../ports/storage.ts'
 import { Committer } from './committer.ts'
 import type { HandedOff } from './hand-off.ts'
 import { Lanes } from './lanes.ts'
+import { mergeChanges, type Changed } from './merge-changes.ts'
 import { RecentJobs } from './recent-jobs.ts'
 
 /** Each try means that another process changed the job in between; that many in a row is a fault. */
 const MAX_CONFLICTS = 100
-
-type Changed = Extract<Decision, { kind: 'changed' }>
 
 export interface JobWriterOptions {
   readonly storage: Storage
@@ -32,6 +31,19 @@ export type LaterEvent = Exclude<JobEvent, CreatedEvent>
 /** An event, or how to make it from the job as it is now. */
 export type EventSource = LaterEvent | ((job: Job | undefined) => LaterEvent | Promise<LaterEvent>)
 
+/** What somebody has to say about a job. */
+interface Word {
+  readonly source: EventSource
+  /** The job as he has just read it. */
+  readonly known: Job | undefined
+}
+
+interface Verdicts {
+  /** All changes as one; `undefined` when there is none. */
+  readonly change: Changed | undefined
+  readonly verdicts: readonly PromiseSettledResult<Decision>[]
+}
+
 export class JobWriter {
   readonly #storage: Storage
   readonly #rules: Rules
@@ -39,7 +51,7 @@ export class JobWriter {
   readonly #recent = new RecentJobs()
   readonly #checkInvariants: boolean
   readonly #committer: Committer
-  readonly #lanes = new Lanes()
+  readonly #lanes = new Lanes<Word, Decision>((jobId, words) => this.#deal(jobId, words))
   readonly #watchers = new Map<string, Set<() => void>>()
 
   constructor({ storage, rules, prepare, checkInvariants }: JobWriterOptions) {
@@ -52,35 +64,58 @@ export class JobWriter {
 
   /**
    * Applies an event to a job, exactly once, whatever else happens to it meanwhile. Events of this
-   * process for one job stand in line, so that a thousand branches do not conflict with each other.
+   * process for one job stand in line, and those that wait together are written together: a thousand
+   * branches neither conflict with each other nor write a thousand documents.
    *
    * @param known - the job as the caller has just read it, which saves a read. What is decided on one
    *   that has changed since is not written, and decided anew.
    */
   apply(jobId: string, source: EventSource, known?: Job): Promise<Decision> {
-    return this.#lanes.run(jobId, () => this.#apply(jobId, source, known))
+    return this.#lanes.say(jobId, { source, known })
   }
 
-  async #apply(jobId: string, source: EventSource, known?: Job): Promise<Decision> {
+  /** Decides on words in order, one upon the other, and writes what came of them at once. */
+  async #deal(
+    jobId: string,
+    words: readonly Word[],
+  ): Promise<readonly PromiseSettledResult<Decision>[]> {
+    const known = words.length === 1 ? words[0]?.known : undefined
     let remembered = known ?? this.#recent.find(jobId)
     for (let tries = 0; tries < MAX_CONFLICTS; tries += 1) {
       const job = remembered ?? (await this.#storage.findJob(jobId))
-      const event = typeof source === 'function' ? await source(job) : source
-      const decision = this.decide(job, event)
-      if (decision.kind !== 'changed') {
+      const { change, verdicts } = await this.#decideAll(job, words)
+      if (change === undefined) {
         const isSure = remembered === undefined || remembered === known
-        if (isSure) return decision
+        if (isSure) return verdicts
         // Another process may know better: what is not written is not checked by the write.
         remembered = undefined
         continue
       }
-      const handedOff = tries === 0 ? this.#prepare(decision) : asItIs(decision)
+      const handedOff = tries === 0 ? this.#prepare(change) : asItIs(change)
       const outcome = await this.#commit(handedOff, job?.version ?? 0)
-      if (outcome.kind === 'committed') return handedOff.change
+      if (outcome.kind === 'committed') return verdicts
       remembered = undefined
     }
     const message = `Job ${jobId} is being changed by too many at once; try again.`
     throw new UnavailableError('STORAGE_UNAVAILABLE', { message })
+  }
+
+  async #decideAll(job: Job | undefined, words: readonly Word[]): Promise<Verdicts> {
+    const verdicts: PromiseSettledResult<Decision>[] = []
+    let change: Changed | undefined
+    for (const { source } of words) {
+      try {
+        const latest = change?.job ?? job
+        const event = typeof source === 'function' ? await source(latest) : source
+        const decision = this.decide(latest, event)
+        if (decision.kind === 'changed') change = mergeChanges(change, decision)
+        verdicts.push({ status: 'fulfilled', value: decision })
+      } catch (reason) {
+        // The fault of one word is not the others'.
+        verdicts.push({ status: 'rejected', reason })
+      }
+    }
+    return { change, verdicts }
   }
 
   /** Writes the first document of a job. */
