@@ -3,6 +3,7 @@ import { mkdir, writeFile } from 'node:fs/promises'
 import { availableParallelism, cpus } from 'node:os'
 import { advanceScenario } from './advance-scenario.ts'
 import { echoScenario, type EchoFigures } from './echo-scenario.ts'
+import { fanScenario, type FanFigures } from './fan-scenario.ts'
 import { idleScenario, type IdleFigures } from './idle-scenario.ts'
 import { readSettings } from './settings.ts'
 
@@ -36,6 +37,19 @@ if (costs !== undefined) {
     },
   })
 }
+const fan: Record<string, FanFigures> = {}
+if (settings.branches > 0) {
+  fan['memory'] = await fanScenario(settings)
+  if (redisUrl !== undefined) fan['redis'] = await fanScenario(settings, redisUrl)
+}
+console.table(
+  Object.fromEntries(
+    Object.entries(fan).map(([storage, { branches, seconds }]) => [
+      `fan-out to ${String(branches)}, ${storage}`,
+      { seconds: Number(seconds.toFixed(2)) },
+    ]),
+  ),
+)
 const idle: Record<string, IdleFigures> = {}
 if (settings.idleWorkers > 0) {
   idle['memory'] = await idleScenario(settings.idleWorkers)
@@ -66,6 +80,6 @@ await mkdir(folder, { recursive: true })
 const file = new URL('latest.json', folder)
 await writeFile(
   file,
-  `${JSON.stringify({ box, settings, echo, idle, advance: decisions }, null, 2)}\n`,
+  `${JSON.stringify({ box, settings, echo, fan, idle, advance: decisions }, null, 2)}\n`,
 )
 console.log('Written to bench/results/latest.json')

@@ -13,6 +13,19 @@ const echo = new Blueprint('echo', { endpoint: '/jobs/echo', version: 'v1' })
   })
   .state('completed', { end: true })
 
+const fan = new Blueprint('fan', { endpoint: '/jobs/fan', version: 'v1' })
+  .state('spread', { start: true }, ({ initialData, actions }) => {
+    const tasks = Array.from({ length: Number(initialData['branches']) }, (_, n) => {
+      return { type: 'echo', params: { n } }
+    })
+    actions.dispatchParallel({ tasks, aggregateInto: 'collect' })
+  })
+  .aggregator('collect', ({ branches, actions }) => {
+    actions.updateContext({ seen: branches.length })
+    actions.goTo('done')
+  })
+  .state('done', { end: true }, ({ stateHistory }) => stateHistory['seen'])
+
 const redisUrl = process.argv[2]
 const storage =
   redisUrl === undefined
@@ -29,7 +42,7 @@ const engine = new OrchestratorEngine({
     pollTimeoutMs: 120_000,
   },
 })
-engine.register(echo)
+engine.register(echo).register(fan)
 const address = await engine.start()
 process.send?.(address)
 process.on('message', () => {

@@ -8,13 +8,15 @@ export interface BenchSettings {
   /** Jobs that run first and are not counted. */
   readonly warmUp: number
   readonly workerSlots: number
+  /** Branches of one fan-out; 0 leaves the scenario out. */
+  readonly branches: number
   /** Workers that only wait; 0 leaves the scenario out. */
   readonly idleWorkers: number
   /** A Redis to measure beside the memory; its keys `bench-…` stay there. */
   readonly redisUrl?: string
 }
 
-/** Reads `--jobs`, `--concurrency`, `--warm-up`, `--worker-slots`, `--idle-workers` and `--redis-url`. */
+/** Reads `--jobs`, `--concurrency`, `--warm-up`, `--worker-slots`, `--branches`, `--idle-workers` and `--redis-url`. */
 export function readSettings(args: readonly string[]): BenchSettings {
   const { values } = parseArgs({
     args: [...args],
@@ -23,6 +25,7 @@ export function readSettings(args: readonly string[]): BenchSettings {
       concurrency: { type: 'string', default: '32' },
       'warm-up': { type: 'string', default: '500' },
       'worker-slots': { type: 'string', default: '64' },
+      branches: { type: 'string', default: '1000' },
       'idle-workers': { type: 'string', default: '5000' },
       'redis-url': { type: 'string' },
     },
@@ -32,6 +35,7 @@ export function readSettings(args: readonly string[]): BenchSettings {
     concurrency: positive('concurrency', values.concurrency),
     warmUp: positive('warm-up', values['warm-up']),
     workerSlots: positive('worker-slots', values['worker-slots']),
+    branches: whole('branches', values.branches),
     idleWorkers: whole('idle-workers', values['idle-workers']),
     ...(values['redis-url'] !== undefined && { redisUrl: values['redis-url'] }),
   }

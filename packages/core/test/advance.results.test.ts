@@ -1,6 +1,7 @@
 /** What workers report about a task, and what follows for its job. */
 import { describe, expect, it } from 'vitest'
 import { TASK_ERROR_CODES } from '@avtomatika/protocol'
+import type { Decision } from '../src/job/decision.ts'
 import type { TaskOutcome } from '../src/job/event.ts'
 import { T0 } from '../src/testing/index.ts'
 import {
@@ -109,6 +110,13 @@ describe('a result', () => {
   it('from a worker that does not hold the task is refused (J4)', () => {
     const decision = decide(claimedJob(), taskResult(TASK_1, undefined, { workerId: 'other' }))
     expect(decision).toEqual({ kind: 'ignored', reason: 'worker_mismatch' })
+  })
+
+  it('that names another attempt than the one that is out changes nothing', () => {
+    const attempt = (n: number): Decision =>
+      decide(claimedJob(), taskResult(TASK_1, undefined, { attempt: n }))
+    expect(attempt(2)).toEqual({ kind: 'ignored', reason: 'stale_task' })
+    expect(attempt(1).kind).toBe('changed')
   })
 
   it('for a task that nobody was given is stale', () => {

@@ -46,6 +46,16 @@ export class RedisQueues {
     await this.#session.run(SCRIPTS.remove, 'steps', stepId)
   }
 
+  countSteps(): Answer<'countSteps'> {
+    return this.#session.ask(async (redis, keys) => {
+      const [ready, leased] = await Promise.all([
+        redis.zcard(`${keys}steps:ready`),
+        redis.zcard(`${keys}steps:leased`),
+      ])
+      return { ready, leased }
+    })
+  }
+
   async claimDueDeadlines(claim: Call<'claimDueDeadlines'>): Answer<'claimDueDeadlines'> {
     const due = await this.#claim('deadlines', claim, { onlyDue: true })
     return due.map(([id, at]) => {

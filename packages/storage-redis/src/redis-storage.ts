@@ -59,9 +59,11 @@ export class RedisStorage implements Storage {
   private constructor(options: RedisStorageOptions) {
     const { prefix = 'avt', whenAway = 'reject', log } = options
     const keys = `${prefix}:{0}:`
-    const channel = `${keys}hints`
+    const connection = redisOptions(options)
+    // Channels, unlike keys, are the same in all databases of a server.
+    const channel = `${keys}hints:${connection.db ?? 0}`
     this.#link = new RedisLink({
-      options: redisOptions(options),
+      options: connection,
       channel,
       whenAway,
       log,
@@ -70,7 +72,7 @@ export class RedisStorage implements Storage {
     })
     const { redis, subscriber } = this.#link
     this.#session = new RedisSession({ redis, keys })
-    this.#hints = new HintChannel({ session: this.#session, name: channel, subscriber })
+    this.#hints = new HintChannel({ session: this.#session, name: channel, subscriber, log })
     this.#clock = new RedisClock(redis, log)
     this.#jobs = new RedisJobs(this.#session, this.#hints)
     this.#queues = new RedisQueues(this.#session, this.#hints)
@@ -149,6 +151,10 @@ export class RedisStorage implements Storage {
 
   dropStep(stepId: Call<'dropStep'>): Answer<'dropStep'> {
     return this.#queues.dropStep(stepId)
+  }
+
+  countSteps(): Answer<'countSteps'> {
+    return this.#queues.countSteps()
   }
 
   listTaskClasses(): Answer<'listTaskClasses'> {

@@ -30,6 +30,7 @@ import { ReadinessCheck } from './readiness.ts'
 import { Roster } from './roster.ts'
 import { workerTtlMs, type EngineSettings } from './settings.ts'
 import { Sweeper } from './sweeper.ts'
+import { TakeBacks } from './take-backs.ts'
 import { readOutcome } from './task-outcome.ts'
 import { WaitingRoom } from './waiting-room.ts'
 import { Watcher } from './watcher.ts'
@@ -71,6 +72,8 @@ const LOOK_AGAIN_MS = 1_000
 export class Engine {
   readonly fleet: Fleet
   readonly dispatcher: Dispatcher
+  /** Where tasks go that their worker was not there for. */
+  readonly takeBacks: TakeBacks
   /** Where people act on jobs. */
   readonly desk: Desk
   readonly metrics: Metrics
@@ -113,7 +116,9 @@ export class Engine {
     this.events = new EventIntake(parts, blueprints, maxDataBytes)
     const ttlMs = workerTtlMs(settings)
     this.fleet = new Fleet(parts, { roster, ttlMs })
-    this.dispatcher = new Dispatcher(parts, { roster, room, leaseMs: ttlMs })
+    const takeBacks = new TakeBacks(parts)
+    this.takeBacks = takeBacks
+    this.dispatcher = new Dispatcher(parts, { roster, room, takeBacks, leaseMs: ttlMs })
     const tools = {
       settings: new DispatchSettings({ taskTimeoutMs, retry: rules.retry }),
       child: this.#creation.child.bind(this.#creation),
@@ -126,7 +131,8 @@ export class Engine {
       room,
       leaseMs: ttlMs,
       decide: (job, event) => writer.decide(job, event),
-      onUncertain: (task, workerId) => this.dispatcher.giveUp(task, workerId),
+      takeBacks,
+      learn: (taskClass) => this.dispatcher.learn(taskClass),
     })
     this.#watcher = new Watcher(parts, roster)
     this.#courier = new Courier(parts, { notifier: options.notifier, events: this.events })
@@ -244,6 +250,7 @@ export class Engine {
       kind: 'task_result',
       at: clock.now(),
       taskId: result.taskId,
+      ...(result.attempt !== undefined && { attempt: result.attempt }),
       workerId,
       outcome,
       chance: ids.chance(),

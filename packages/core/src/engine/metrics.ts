@@ -67,6 +67,16 @@ export class Metrics {
       read: () => storage.countOfferedTasks(),
     })
     gauge(this.#registry, {
+      name: 'orchestrator_step_queue_length',
+      help: 'Steps that are ready and that no orchestrator has taken yet.',
+      read: async () => (await storage.countSteps()).ready,
+    })
+    gauge(this.#registry, {
+      name: 'orchestrator_steps_running',
+      help: 'Steps that orchestrators run at the moment.',
+      read: async () => (await storage.countSteps()).leased,
+    })
+    gauge(this.#registry, {
       name: 'orchestrator_outbox_length',
       help: 'History rows that wait for the history.',
       read: () => storage.countRecords(),

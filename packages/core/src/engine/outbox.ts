@@ -6,7 +6,8 @@ import { Loop } from './loop.ts'
 import type { Metrics } from './metrics.ts'
 import { OutboxBound } from './outbox-bound.ts'
 
-const LEASE_MS = 30_000
+/** Rows of an orchestrator that died come this much later. */
+const LEASE_MS = 10_000
 const BATCH = 500
 const SLOW_TICK_MS = 1_000
 

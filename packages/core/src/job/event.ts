@@ -147,6 +147,8 @@ export interface TaskProgressEvent extends At {
 export interface TaskResultEvent extends At, Chance {
   readonly kind: 'task_result'
   readonly taskId: string
+  /** The attempt that the worker says it was; left out by older ones. */
+  readonly attempt?: number
   readonly workerId: string
   readonly outcome: TaskOutcome
 }

@@ -81,6 +81,8 @@ export function onTaskResult(job: Job, event: TaskResultEvent, rules: Rules): De
   const run = found && asClaimed(found.run)
   if (found === undefined || run == null) return ignored('stale_task')
   if (run.phase.workerId !== event.workerId) return ignored('worker_mismatch')
+  const { attempt = run.attempt } = event
+  if (attempt !== run.attempt) return ignored('stale_task')
   const draft = draftOf(job, event.at)
   const error = event.outcome.kind === 'failed' ? event.outcome.error : null
   record(draft, 'task_finished', {

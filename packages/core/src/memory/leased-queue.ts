@@ -39,6 +39,11 @@ export class LeasedQueue<T extends Leasable> {
     return this.#entries.size
   }
 
+  /** Items that are under a lease, also one that has run out unnoticed. */
+  get leased(): number {
+    return this.#leased.size
+  }
+
   find(id: string): T | undefined {
     return this.#entries.get(id)?.item
   }

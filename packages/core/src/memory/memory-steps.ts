@@ -20,6 +20,11 @@ export class MemorySteps implements Synchronous<StepStore> {
     else this.#steps.putLeased(stepId, step, lease)
   }
 
+  countSteps(): { readonly ready: number; readonly leased: number } {
+    const { size, leased } = this.#steps
+    return { ready: size - leased, leased }
+  }
+
   has(stepId: string): boolean {
     return this.#steps.find(stepId) !== undefined
   }

@@ -127,6 +127,10 @@ export class MemoryStorage implements Storage {
     })
   }
 
+  countSteps(): ReturnType<Storage['countSteps']> {
+    return this.#call(() => this.#steps.countSteps())
+  }
+
   listTaskClasses(): ReturnType<Storage['listTaskClasses']> {
     return this.#call(() => this.#tasks.listTaskClasses())
   }

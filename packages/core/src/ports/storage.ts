@@ -99,6 +99,8 @@ export interface StepStore {
   releaseStep(step: { readonly stepId: string; readonly holder: string }): Promise<boolean>
   /** Drops a step that no job waits for any more. */
   dropStep(stepId: string): Promise<void>
+  /** Steps that wait to be run, and steps in somebody's hands. */
+  countSteps(): Promise<{ readonly ready: number; readonly leased: number }>
 }
 
 export interface DueDeadline {

@@ -268,7 +268,7 @@ export function taskClaimed(taskId: string, workerId = 'w', at = T0): JobEvent {
 export function taskResult(
   taskId: string,
   outcome: TaskOutcome = { kind: 'completed', status: 'success', data: { out: 1 } },
-  fields: { workerId?: string; at?: number; chance?: number } = {},
+  fields: { workerId?: string; at?: number; chance?: number; attempt?: number } = {},
 ): JobEvent {
   return { kind: 'task_result', at: T0, taskId, workerId: 'w', outcome, chance: 0, ...fields }
 }

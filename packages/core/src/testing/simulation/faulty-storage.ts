@@ -57,6 +57,7 @@ export class FaultyConnection {
       renewStep: (lease) => call(() => storage.renewStep(lease)),
       releaseStep: (step) => call(() => storage.releaseStep(step)),
       dropStep: (id) => call(() => storage.dropStep(id)),
+      countSteps: () => call(() => storage.countSteps()),
       listTaskClasses: () => call(() => storage.listTaskClasses()),
       claimTasks: (claim) => call(() => storage.claimTasks(claim)),
       endReservations: (query) => call(() => storage.endReservations(query)),

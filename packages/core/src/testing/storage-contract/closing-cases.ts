@@ -25,6 +25,7 @@ function calls(storage: Storage): Readonly<Record<string, () => Promise<unknown>
     renewStep: () => storage.renewStep({ ...step, now: T0, leaseMs: LEASE_MS }),
     releaseStep: () => storage.releaseStep(step),
     dropStep: () => storage.dropStep('s'),
+    countSteps: () => storage.countSteps(),
     listTaskClasses: () => storage.listTaskClasses(),
     claimTasks: () => storage.claimTasks({ ...tasks, classIds: ['c'], limit: 1, capacity: 1 }),
     endReservations: () => storage.endReservations({ now: T0, limit: 1 }),

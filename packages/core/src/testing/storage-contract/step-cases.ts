@@ -138,4 +138,13 @@ export const stepCases: readonly ContractCase<Storage>[] = [
       assert.equal((await storage.findJob('job-1'))?.version, 1)
     },
   ),
+  storageCase('S3 steps are counted until they are withdrawn or dropped', async (storage) => {
+    assert.deepEqual(await storage.countSteps(), { ready: 0, leased: 0 })
+    await readied(storage, 1, 2, 3)
+    await stepsFor(storage, { holder: 'h', limit: 2 })
+    assert.deepEqual(await storage.countSteps(), { ready: 1, leased: 2 })
+    await storage.releaseStep({ stepId: 'step-1', holder: 'h' })
+    await storage.dropStep('step-2')
+    assert.deepEqual(await storage.countSteps(), { ready: 2, leased: 0 })
+  }),
 ]
