@@ -5,8 +5,10 @@ import { countRoundTrips } from './redis-costs.ts'
 
 export interface IdleFigures {
   readonly workers: number
-  /** Memory of the orchestrator per worker that waits, sockets included, in bytes. */
-  readonly bytesPerWorker: number
+  /** What a worker that waits holds of the orchestrator's heap, in bytes. */
+  readonly heapPerWorker: number
+  /** What the orchestrator's process grew by per worker, in bytes: sockets, and what V8 has not given back. */
+  readonly residentPerWorker: number
   /** Commands to Redis per second for all of them together; with Redis only. */
   readonly commandsPerSecond?: number
 }
@@ -30,10 +32,15 @@ export async function idleScenario(workers: number, redisUrl?: string): Promise<
     await fleet.wait('first', WARM_UP, end.signal)
     const before = await memoryOf(orchestrator)
     await fleet.wait('idle', workers, end.signal)
-    const bytesPerWorker = ((await memoryOf(orchestrator)) - before) / workers
-    if (redisUrl === undefined) return { workers, bytesPerWorker }
+    const after = await memoryOf(orchestrator)
+    const figures = {
+      workers,
+      heapPerWorker: (after.heap - before.heap) / workers,
+      residentPerWorker: (after.resident - before.resident) / workers,
+    }
+    if (redisUrl === undefined) return figures
     const commands = await countRoundTrips(redisUrl, pause)
-    return { workers, bytesPerWorker, commandsPerSecond: commands / (WATCH_MS / 1000) }
+    return { ...figures, commandsPerSecond: commands / (WATCH_MS / 1000) }
   } finally {
     end.abort()
     agent.destroy()
@@ -41,9 +48,14 @@ export async function idleScenario(workers: number, redisUrl?: string): Promise<
   }
 }
 
-/** What the process takes of the machine's memory, after it has tidied up. */
-async function memoryOf(orchestrator: Child): Promise<number> {
-  return Number(await orchestrator.ask('memory'))
+interface Memory {
+  readonly heap: number
+  readonly resident: number
+}
+
+/** What the process takes of the machine's memory, after it has tidied up, in bytes. */
+async function memoryOf(orchestrator: Child): Promise<Memory> {
+  return JSON.parse(await orchestrator.ask('memory')) as Memory
 }
 
 function pause(): Promise<void> {

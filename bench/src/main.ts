@@ -57,11 +57,12 @@ if (settings.idleWorkers > 0) {
 }
 console.table(
   Object.fromEntries(
-    Object.entries(idle).map(([storage, { workers, bytesPerWorker, commandsPerSecond }]) => [
-      `${String(workers)} idle workers, ${storage}`,
+    Object.entries(idle).map(([storage, figures]) => [
+      `${String(figures.workers)} idle workers, ${storage}`,
       {
-        'kB each': Number((bytesPerWorker / 1024).toFixed(1)),
-        'Redis commands/s': commandsPerSecond ?? '',
+        'kB of heap each': Number((figures.heapPerWorker / 1024).toFixed(1)),
+        'kB resident each': Number((figures.residentPerWorker / 1024).toFixed(1)),
+        'Redis commands/s': figures.commandsPerSecond ?? '',
       },
     ]),
   ),

@@ -46,17 +46,18 @@ engine.register(echo).register(fan)
 const address = await engine.start()
 process.send?.(address)
 process.on('message', () => {
-  void settledMemory().then((bytes) => process.send?.(String(bytes)))
+  void settledMemory().then((memory) => process.send?.(JSON.stringify(memory)))
 })
 process.on('disconnect', () => {
   void engine.stop().then(() => storage?.close())
 })
 
 /** What the process takes of the machine once it has tidied up; pages are given back over a while. */
-async function settledMemory(): Promise<number> {
+async function settledMemory(): Promise<{ heap: number; resident: number }> {
   for (let round = 0; round < 6; round += 1) {
     globalThis.gc?.()
     await new Promise((resolve) => setTimeout(resolve, 500))
   }
-  return process.memoryUsage().rss
+  const { rss, heapUsed, external } = process.memoryUsage()
+  return { heap: heapUsed + external, resident: rss }
 }
