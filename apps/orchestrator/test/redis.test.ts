@@ -106,6 +106,28 @@ describe('avtomatika-orchestrator with Redis', { timeout: 40_000 }, () => {
     expect(await orchestrator.ended).toMatchObject({ code: 0 })
   })
 
+  it('stops in time when Redis hears it and does not answer', async () => {
+    const redis = await startRedis()
+    onTestFinished(() => redis.stop())
+    const orchestrator = start({ REDIS_URL: redis.url })
+    await untilReady(await orchestrator.started)
+    await redis.kill('SIGSTOP')
+    const askedAt = performance.now()
+    orchestrator.kill('SIGTERM')
+    expect(await orchestrator.ended).toMatchObject({ code: 0 })
+    const seconds = ((performance.now() - askedAt) / 1_000).toFixed(1)
+    process.stdout.write(`redis frozen: stopped after ${seconds} s\n`)
+  })
+
+  it('uses no other database when the one that it is told of is refused', async () => {
+    const redis = await startRedis({ settings: ['--databases', '2'] })
+    onTestFinished(() => redis.stop())
+    const orchestrator = start({ REDIS_URL: `${redis.url}/7` })
+    const url = await orchestrator.started
+    await orchestrator.saying('DB index is out of range')
+    await assertAway(url)
+  })
+
   it('ends with 1 when the Redis that it finds is too old', async () => {
     const old = await startOldRedis('6.0.16')
     onTestFinished(() => old.close())

@@ -83,6 +83,8 @@ export type {
   QuotaPeriod,
   RateLimit,
 } from './ports/limit-store.ts'
+export { RECOVERY_HALF_MS, REPUTATION_DAYS, reputationDay } from './ports/reputation-store.ts'
+export type { Rating, Reputation, ReputationStore } from './ports/reputation-store.ts'
 export type { History } from './ports/history.ts'
 export type {
   DeadLetter,
@@ -103,6 +105,7 @@ export {
 export type { WebhookCallOptions } from './webhooks/webhook-call.ts'
 export type { ScheduleConfig } from './engine/schedules.ts'
 export type { Hooks, WorkerEventNotice } from './engine/hooks.ts'
+export type { Strategy, StrategyChoice, StrategyWorker } from './engine/strategies.ts'
 export type { ApprovalAuth } from './http/approval-routes.ts'
 export type { JobMessage } from './job/message.ts'
 export { systemClock } from './ports/clock.ts'

@@ -3,7 +3,7 @@ import type { JsonObject, JsonValue } from '@avtomatika/protocol'
 import fc from 'fast-check'
 import { describe, expect, it } from 'vitest'
 import { fits, mismatch, startable } from '../src/engine/eligibility.ts'
-import { whyNobodyFits } from '../src/engine/why-nobody-fits.ts'
+import { shortageOf } from '../src/engine/why-nobody-fits.ts'
 import type { TaskDemand } from '../src/job/task.ts'
 import type { WorkerRecord } from '../src/ports/worker-record.ts'
 import { aWorker } from '../src/testing/builders.ts'
@@ -319,17 +319,18 @@ describe('why nobody fits', () => {
       '2 workers fit, but 1 is full, 1 did not ask for a task',
     ],
   ])('%s', (_, workers, text) => {
-    expect(whyNobodyFits(workers, demand)).toBe(text)
+    expect(shortageOf(workers, demand).text).toBe(text)
   })
 
   it('asks the caller who is full, if the caller knows', () => {
-    expect(whyNobodyFits([big, big], demand, full)).toBe('2 workers fit, but all are full')
+    expect(shortageOf([big, big], demand, { isFull: full }).text).toBe('2 workers fit, but all are full')
   })
 
   it('stays a sentence, however many reasons there are', () => {
     const wants = Array.from({ length: 50 }, (_, i) => `model-${i}`)
     const workers = wants.map((_, i) => worker({ installed_models: wants.slice(0, i) }))
-    const text = whyNobodyFits(workers, { type: 'resize', resources: { installed_models: wants } })
+    const resources = { installed_models: wants }
+    const { text } = shortageOf(workers, { type: 'resize', resources })
     expect(text).toMatch(/^of 50 workers, (1 [^,]+, ){4}46 do not fit for other reasons$/)
   })
 })
@@ -365,7 +366,7 @@ describe('any registration and any demand', () => {
         const reason = mismatch(candidate, demand)
         expect(fits(candidate, demand)).toBe(reason === null)
         expect(mismatch(candidate, demand)).toEqual(reason)
-        expect(whyNobodyFits([candidate, candidate], demand)).toMatch(
+        expect(shortageOf([candidate, candidate], demand).text).toMatch(
           reason === null ? /fit/ : /^of 2 workers, 2 (do|have|are|cost) /,
         )
       }),

@@ -63,4 +63,51 @@ describe('workers that wait', () => {
     await world.clock.advance(3_000)
     expect(await polled).toMatchObject([{ task: { jobId } }])
   })
+
+  it('do not all look for a task that another orchestrator was quicker to hand out', async () => {
+    const { storage, calls } = counted(openStorage())
+    const world = new World({ storage })
+    const engine = world.engine(oneTask())
+    const ids = Array.from({ length: 100 }, (_, n) => `w-${String(n)}`)
+    const hands = await Promise.all(ids.map((id) => Hand.hire(engine, id)))
+    const polls = hands.map((hand) => hand.poll(10_000))
+    await world.clock.advance(2_000)
+    calls.clear()
+    const demand = { type: 'resize' }
+    engine.dispatcher.offered({ kind: 'task', classId: 'resize', demand })
+    await world.clock.advance(500)
+    expect(calls.get('claimTasks')).toBeLessThanOrEqual(10)
+    await world.clock.advance(10_000)
+    expect((await Promise.all(polls)).flat()).toEqual([])
+  })
+
+  it('ask one question together when they come before the first look', async () => {
+    const { storage, calls } = counted(openStorage())
+    const world = new World({ storage })
+    const hands = await Promise.all(
+      Array.from({ length: 50 }, (_, n) => Hand.hire(world.engine(oneTask()), `w-${String(n)}`)),
+    )
+    expect(hands).toHaveLength(50)
+    calls.clear()
+    const late = world.engine(oneTask())
+    const polls = hands.map(({ workerId }) => new Hand(late, workerId).poll(0))
+    await Promise.all(polls)
+    expect(calls.get('changedWorkers')).toBeLessThanOrEqual(2)
+  })
+
+  it('are all found within seconds when many hints were lost', async () => {
+    const storage = overlay(openStorage(), { onHint: () => () => undefined })
+    const world = new World({ storage })
+    const engine = world.engine(oneTask())
+    const offering = world.engine(oneTask())
+    const ids = Array.from({ length: 50 }, (_, n) => `w-${String(n)}`)
+    const hands = await Promise.all(ids.map((id) => Hand.hire(engine, id)))
+    const polls = hands.map((hand) => hand.poll(30_000))
+    await world.clock.advance(2_000)
+    for (let n = 0; n < 50; n += 1) await create(offering, oneTask())
+    await world.clock.advance(3_000)
+    expect(engine.dispatcher.waitingPolls).toBe(0)
+    await world.clock.advance(30_000)
+    await Promise.all(polls)
+  })
 })

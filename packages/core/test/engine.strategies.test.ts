@@ -96,6 +96,43 @@ describe('the strategy of a dispatch', () => {
     expect(order).toEqual(['a', 'b', 'a', 'b'])
   })
 
+  it('follows a worker that comes later, or says something else, at once', async () => {
+    const world = new World()
+    const engine = world.engine(asking('cheapest'))
+    const first = await waiting(engine, { first: { cost_per_second: 5 } })
+    await create(engine, asking('cheapest'))
+    expect(await taker(first)).toBe('first')
+    const again = await waiting(engine, {
+      first: { cost_per_second: 5 },
+      second: { cost_per_second: 4 },
+    })
+    await create(engine, asking('cheapest'))
+    expect(await taker(again)).toBe('second')
+    await world.clock.advance(1)
+    const other = await waiting(engine, { second: { cost_per_second: 9 } })
+    await create(engine, asking('cheapest'))
+    expect(await taker({ first: again['first'] as Waiting, ...other })).toBe('first')
+  })
+
+  it('overflow goes on to the next dearer worker also when the cheapest one waits for more', async () => {
+    const world = new World()
+    const blueprint = asking('overflow')
+    const engine = world.engine(blueprint)
+    const cheap = await Hand.hire(engine, 'cheap', { cost_per_second: 1 })
+    for (let n = 0; n < 3; n += 1) {
+      const polled = cheap.poll(30_000)
+      await create(engine, blueprint)
+      expect(await polled).toHaveLength(1)
+    }
+    const dear = await Hand.hire(engine, 'dear', { cost_per_second: 2 })
+    const all = {
+      cheap: { hand: cheap, polled: cheap.poll(30_000) },
+      dear: { hand: dear, polled: dear.poll(30_000) },
+    }
+    await create(engine, blueprint)
+    expect(await taker(all)).toBe('dear')
+  })
+
   it('least_connections spreads what comes at once (D-43)', async () => {
     const world = new World()
     const blueprint = asking('least_connections')

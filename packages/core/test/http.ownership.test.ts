@@ -30,6 +30,10 @@ const BY_LINK = ['GET /_public/webhooks/approval/:jobId']
 const CLIENT_ROUTES = [
   'POST /jobs',
   'GET /workers',
+  'GET /workers/catalog',
+  'POST /workers/:workerId/drain',
+  'POST /workers/:workerId/evict',
+  'GET /tasks/pending',
   'GET /quarantine',
   'POST /quarantine/retry',
   'POST /quarantine/discard',

@@ -2,9 +2,10 @@ import { describe, expect, it, vi } from 'vitest'
 import type { Effect, OfferedTask } from '../src/job/effect.ts'
 import type { Job } from '../src/job/job.ts'
 import { MemoryStorage } from '../src/memory/index.ts'
+import { MemoryWorkers } from '../src/memory/memory-workers.ts'
 import type { Hint } from '../src/ports/hint.ts'
 import type { CommitEntry } from '../src/ports/storage.ts'
-import { aJob, aMessage, aRecord, aTask, T0 } from '../src/testing/index.ts'
+import { aJob, aMessage, aRecord, aTask, aWorker, T0 } from '../src/testing/index.ts'
 
 function creation(job: Job, effects: readonly Effect[] = []): CommitEntry {
   return { job, expectedVersion: 0, effects }
@@ -240,5 +241,20 @@ describe('the cost of a claim', () => {
     const asked = { ...claim, limit: 1, capacity: 9, workerId: 'w', classIds: ['resize', 'x'] }
     expect((await storage.claimTasks(asked)).map(({ task }) => task.taskId)).toEqual(['first'])
     expect(counter.reads).toBeLessThanOrEqual(2)
+  })
+})
+
+describe('what a store remembers of workers', () => {
+  it('ends with them, although nobody lists them', () => {
+    const workers = new MemoryWorkers()
+    for (let n = 0; n < 10; n += 1) {
+      const expiresAt = T0 + (n + 1) * 1_000
+      workers.putWorker(aWorker({ workerId: `w-${String(n)}`, lastSeenAt: T0 + n, expiresAt }))
+    }
+    expect(workers.size).toBe(10)
+    workers.changedWorkers({ since: '10', now: T0 + 5_000 })
+    expect(workers.size).toBe(5)
+    workers.changedWorkers({ since: '10', now: T0 + 60_000 })
+    expect(workers.size).toBe(0)
   })
 })

@@ -2,7 +2,8 @@
 import type { JsonObject } from '@avtomatika/protocol'
 import fc from 'fast-check'
 import { describe, expect, it } from 'vitest'
-import { chooseAmong } from '../src/engine/strategies.ts'
+import { choose, rank } from '../src/engine/strategies.ts'
+import type { TaskDemand } from '../src/job/task.ts'
 import type { WorkerRecord } from '../src/ports/worker-record.ts'
 import { aWorker } from '../src/testing/builders.ts'
 
@@ -14,6 +15,14 @@ function worker(
   fields: Partial<WorkerRecord> = {},
 ): WorkerRecord {
   return aWorker({ workerId, registration, ...fields })
+}
+
+function chooseAmong(
+  strategy: string,
+  workers: readonly WorkerRecord[],
+  demand: TaskDemand,
+): ReturnType<typeof choose> {
+  return choose(rank(strategy, workers, demand), { isAble: () => true })
 }
 
 function names(strategy: string, workers: readonly WorkerRecord[]): string[] | undefined {
@@ -86,6 +95,18 @@ describe('round_robin', () => {
     expect(chooseAmong('round_robin', workers, DEMAND)?.choose).toBe('turn')
     expect(names('round_robin', workers)).toEqual(['a', 'b', 'c'])
     expect(names('round_robin', workers.toReversed())).toEqual(['a', 'b', 'c'])
+  })
+
+  it('comes round to each of more workers than can be named to the store', () => {
+    const workers = Array.from({ length: 100 }, (_, n) => worker(`w-${String(n).padStart(2, '0')}`))
+    const ranking = rank('round_robin', workers, DEMAND)
+    const chosen = Array.from({ length: 320 }, (_, turn) => {
+      const candidates = choose(ranking, { isAble: () => true, turn })?.candidates ?? []
+      // As the store does it, one after the other.
+      return candidates[turn % candidates.length]?.workerId
+    })
+    const times = workers.map(({ workerId }) => chosen.filter((id) => id === workerId).length)
+    expect([Math.min(...times), Math.max(...times)]).toEqual([3, 4])
   })
 })
 

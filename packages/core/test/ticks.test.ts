@@ -28,6 +28,14 @@ describe('a plan with a period', () => {
 })
 
 describe('a plan with a pattern', () => {
+  // After the last time there is no next one, and a timer that looks for it would take the process down.
+  it.each(['0 0 0 1 1 * 2027', '2027-01-01T00:00:00'])(
+    '%s, which ends some day, cannot be used',
+    (cron) => {
+      expect(timingProblem({ cron, timezone: 'UTC' }, NOW)).toContain('five fields')
+    },
+  )
+
   it.each([
     ['0 9 * * 1-5', 'UTC', ['2026-03-27T09:00Z', '2026-03-30T09:00Z']],
     ['*/15 * * * *', 'UTC', ['2026-03-27T00:15Z', '2026-03-27T00:30Z']],

@@ -82,6 +82,24 @@ export type {
   JobEventOutcome,
   JobEventRequest,
 } from './client/events.ts'
+export {
+  JOB_STREAM_END_REASONS,
+  JOB_STREAM_EVENTS,
+  jobChunkEventSchema,
+  jobGapEventSchema,
+  jobProgressEventSchema,
+  jobStatusEventSchema,
+  jobStreamEndSchema,
+} from './client/job-stream.ts'
+export type {
+  JobChunkEvent,
+  JobGapEvent,
+  JobProgressEvent,
+  JobStatusEvent,
+  JobStreamEnd,
+  JobStreamEndReason,
+  JobStreamEventName,
+} from './client/job-stream.ts'
 export { approvalBodySchema, approvalReceivedSchema, parseApprovalBody } from './client/approval.ts'
 export type { ApprovalBody, ApprovalReceived, ApprovalRequest } from './client/approval.ts'
 export {
@@ -139,6 +157,25 @@ export {
 export type { GraphFormat, GraphQuery } from './client/graph.ts'
 export { historyRowSchema, jobHistorySchema } from './client/history.ts'
 export type { HistoryRow } from './client/history.ts'
+export {
+  DEFAULT_PENDING_LIMIT,
+  MAX_PENDING_TASKS,
+  parsePendingTasksQuery,
+  pendingReasonSchema,
+  pendingTaskSchema,
+  pendingTasksQuerySchema,
+  pendingTasksViewSchema,
+} from './client/pending-tasks.ts'
+export type { PendingTask, PendingTasksQuery, PendingTasksView } from './client/pending-tasks.ts'
+export {
+  catalogEntrySchema,
+  drainBodySchema,
+  parseDrainBody,
+  skillCatalogSchema,
+  workerDrainedSchema,
+  workerEvictedSchema,
+} from './client/fleet.ts'
+export type { CatalogEntry, SkillCatalog, WorkerDrained, WorkerEvicted } from './client/fleet.ts'
 export { serverStatusSchema, workersViewSchema, workerViewSchema } from './client/workers.ts'
 export type { ServerStatus, WorkerView } from './client/workers.ts'
 
@@ -168,7 +205,17 @@ export type {
   RegistrationReply,
   WorkerRegistration,
 } from './worker/register.ts'
+export { knownFeatures, WORKER_FEATURES } from './worker/features.ts'
+export type { WorkerFeature } from './worker/features.ts'
 export {
+  MAX_ACKNOWLEDGED_TASKS,
+  parseTaskAck,
+  taskAckReplySchema,
+  taskAckSchema,
+} from './worker/ack.ts'
+export type { TaskAck, TaskAckReply } from './worker/ack.ts'
+export {
+  cancelledInPoll,
   MAX_POLL_TASKS,
   parsePollQuery,
   parsePollReply,
@@ -185,6 +232,14 @@ export {
   taskResultSchema,
 } from './worker/result.ts'
 export type { Result, ResultAck, TaskFailure, TaskResult } from './worker/result.ts'
+export {
+  batchedAckSchema,
+  MAX_BATCHED_RESULTS,
+  parseResultBatch,
+  resultBatchReplySchema,
+  resultBatchSchema,
+} from './worker/result-batch.ts'
+export type { BatchedAck, ResultBatch, ResultBatchReply } from './worker/result-batch.ts'
 export { heartbeatReplySchema, heartbeatSchema, normaliseHeartbeat } from './worker/heartbeat.ts'
 export type { Heartbeat, HeartbeatMessage, HeartbeatReply } from './worker/heartbeat.ts'
 export {
@@ -196,6 +251,15 @@ export {
   workerEventSchema,
 } from './worker/event.ts'
 export type { EventReply, NormalisedEvent, Progress, WorkerEvent } from './worker/event.ts'
+export {
+  eventBatchReplySchema,
+  eventBatchSchema,
+  MAX_BATCHED_EVENTS,
+  parseEventBatch,
+} from './worker/event-batch.ts'
+export type { EventBatch, EventBatchReply } from './worker/event-batch.ts'
+export { parseStreamChunk, STREAM_EVENT, streamPayload } from './worker/stream.ts'
+export type { StreamChunk } from './worker/stream.ts'
 export { defineTask } from './task-contract.ts'
 export type { TaskContract, TaskSchemas } from './task-contract.ts'
 export { tokenRefreshSchema, tokenResponseSchema } from './worker/token.ts'

@@ -8,8 +8,21 @@ import {
   deadLettersViewSchema,
 } from './client/dead-letters.ts'
 import { jobEventAcceptedSchema, jobEventBodySchema } from './client/events.ts'
+import {
+  catalogEntrySchema,
+  drainBodySchema,
+  workerDrainedSchema,
+  workerEvictedSchema,
+} from './client/fleet.ts'
 import { graphQuerySchema } from './client/graph.ts'
 import { historyRowSchema } from './client/history.ts'
+import {
+  jobChunkEventSchema,
+  jobGapEventSchema,
+  jobProgressEventSchema,
+  jobStatusEventSchema,
+  jobStreamEndSchema,
+} from './client/job-stream.ts'
 import { cancelAcceptedSchema, jobViewSchema } from './client/job-view.ts'
 import {
   discardJobsBodySchema,
@@ -21,14 +34,18 @@ import {
   retryJobBodySchema,
   retryJobsBodySchema,
 } from './client/quarantine.ts'
+import { pendingTasksQuerySchema, pendingTasksViewSchema } from './client/pending-tasks.ts'
 import { serverStatusSchema, workerViewSchema } from './client/workers.ts'
 import { errorBodySchema } from './error-body.ts'
+import { taskAckReplySchema, taskAckSchema } from './worker/ack.ts'
 import { workerCommandSchema } from './worker/command.ts'
+import { eventBatchReplySchema, eventBatchSchema } from './worker/event-batch.ts'
 import { eventReplySchema, workerEventSchema } from './worker/event.ts'
 import { heartbeatReplySchema, heartbeatSchema } from './worker/heartbeat.ts'
 import { pollQuerySchema, taskBatchSchema } from './worker/poll.ts'
 import { registrationReplySchema, workerRegistrationSchema } from './worker/register.ts'
 import { resultAckSchema, taskResultSchema } from './worker/result.ts'
+import { resultBatchReplySchema, resultBatchSchema } from './worker/result-batch.ts'
 import { taskPayloadSchema } from './worker/task.ts'
 import { tokenRefreshSchema, tokenResponseSchema } from './worker/token.ts'
 
@@ -41,6 +58,11 @@ export const messageSchemas = {
   HistoryRow: historyRowSchema,
   JobEventBody: jobEventBodySchema,
   JobEventAccepted: jobEventAcceptedSchema,
+  JobStatusEvent: jobStatusEventSchema,
+  JobProgressEvent: jobProgressEventSchema,
+  JobChunkEvent: jobChunkEventSchema,
+  JobGapEvent: jobGapEventSchema,
+  JobStreamEnd: jobStreamEndSchema,
   ApprovalBody: approvalBodySchema,
   ApprovalReceived: approvalReceivedSchema,
   QuarantineQuery: quarantineQuerySchema,
@@ -55,7 +77,13 @@ export const messageSchemas = {
   DeadLettersView: deadLettersViewSchema,
   DeadLetterResent: deadLetterResentSchema,
   GraphQuery: graphQuerySchema,
+  PendingTasksQuery: pendingTasksQuerySchema,
+  PendingTasksView: pendingTasksViewSchema,
   WorkerView: workerViewSchema,
+  CatalogEntry: catalogEntrySchema,
+  DrainBody: drainBodySchema,
+  WorkerDrained: workerDrainedSchema,
+  WorkerEvicted: workerEvictedSchema,
   ServerStatus: serverStatusSchema,
   ErrorBody: errorBodySchema,
   WorkerRegistration: workerRegistrationSchema,
@@ -65,10 +93,16 @@ export const messageSchemas = {
   TaskBatch: taskBatchSchema,
   TaskResult: taskResultSchema,
   ResultAck: resultAckSchema,
+  ResultBatch: resultBatchSchema,
+  ResultBatchReply: resultBatchReplySchema,
+  TaskAck: taskAckSchema,
+  TaskAckReply: taskAckReplySchema,
   HeartbeatMessage: heartbeatSchema,
   HeartbeatReply: heartbeatReplySchema,
   WorkerEvent: workerEventSchema,
   EventReply: eventReplySchema,
+  EventBatch: eventBatchSchema,
+  EventBatchReply: eventBatchReplySchema,
   TokenResponse: tokenResponseSchema,
   TokenRefresh: tokenRefreshSchema,
   WorkerCommand: workerCommandSchema,

@@ -13,6 +13,10 @@ export const PATHS = {
     `${WORKER_PREFIX}/workers/${encodeURIComponent(workerId)}`,
   /** POST. */
   taskResult: `${WORKER_PREFIX}/tasks/result`,
+  /** POST; several results at once. */
+  taskResults: `${WORKER_PREFIX}/tasks/results`,
+  /** POST; the worker has got its tasks. */
+  acknowledgeTasks: `${WORKER_PREFIX}/tasks/ack`,
   /** POST. */
   workerEvents: `${WORKER_PREFIX}/events`,
   /** POST. */
@@ -39,13 +43,21 @@ export interface ClientPaths {
   readonly base: string
   readonly jobs: string
   readonly workers: string
+  /** GET; skills with their providers. */
+  readonly workerCatalog: string
+  /** GET; tasks that no worker has taken yet. */
+  readonly pendingTasks: string
+  /** POST; admins only. */
+  readonly drainWorker: (workerId: string) => string
+  /** POST; admins only. */
+  readonly evictWorker: (workerId: string) => string
   /** GET. */
   readonly job: (jobId: string) => string
   /** POST. */
   readonly cancelJob: (jobId: string) => string
   /** GET. */
   readonly jobHistory: (jobId: string) => string
-  /** POST; sends the job an event. */
+  /** POST sends the job an event; GET is its event stream. */
   readonly jobEvents: (jobId: string) => string
   /** GET; the blueprint's graph with the job's state marked. */
   readonly jobGraph: (jobId: string) => string
@@ -82,6 +94,10 @@ export function clientPaths(prefix = '/api', version?: string): ClientPaths {
     base,
     jobs: `${base}/jobs`,
     workers: `${base}/workers`,
+    workerCatalog: `${base}/workers/catalog`,
+    pendingTasks: `${base}/tasks/pending`,
+    drainWorker: (workerId) => `${base}/workers/${encodeURIComponent(workerId)}/drain`,
+    evictWorker: (workerId) => `${base}/workers/${encodeURIComponent(workerId)}/evict`,
     job,
     cancelJob: (jobId) => `${job(jobId)}/cancel`,
     jobHistory: (jobId) => `${job(jobId)}/history`,

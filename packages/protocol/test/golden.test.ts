@@ -9,6 +9,7 @@ const fixtures = allFixtures()
 /** The only fields that may hold anything; every other declared field has a type to defend. */
 const FREE_FIELDS: ReadonlySet<string> = new Set([
   'data',
+  'chunk',
   'details',
   'result',
   'context_snapshot',

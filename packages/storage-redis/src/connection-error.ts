@@ -1,3 +1,5 @@
+import type { Redis } from 'ioredis'
+
 /**
  * The error as our client threw it, without the command that it was about: that may hold a password
  * (a refused login is the answer to a command, too) or a document, and errors end up in logs.
@@ -18,4 +20,34 @@ export function reasonOf(error: unknown): string {
   if (error.name === 'MaxRetriesPerRequestError') return 'the connection broke'
   if (error.message.startsWith('Stream isn')) return 'there is no connection'
   return error.message
+}
+
+/**
+ * Whether a server refuses to write because it has become a replica. Scripts are told so in the middle of
+ * a sentence by servers older than Redis 7.
+ */
+export function isReadOnly({ message }: Error): boolean {
+  return /(^|[\s-])READONLY /.test(message)
+}
+
+/** Whether a server refuses the database that a connection is to use. */
+function isDatabaseRefused(error: unknown): boolean {
+  if (!(error instanceof Error) || !('command' in error)) return false
+  const { command } = error
+  return (
+    typeof command === 'object' &&
+    command !== null &&
+    'name' in command &&
+    command.name === 'select'
+  )
+}
+
+/**
+ * Makes a connection begin anew when the server refuses its database: our client would go on in database
+ * 0, which is somebody else's. To be called before anybody takes the command out of errors.
+ */
+export function insistOnDatabase(redis: Pick<Redis, 'on' | 'disconnect'>): void {
+  redis.on('error', (error: unknown) => {
+    if (isDatabaseRefused(error)) redis.disconnect(true)
+  })
 }

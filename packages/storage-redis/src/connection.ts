@@ -11,7 +11,7 @@
  */
 import type { Log } from '@avtomatika/core'
 import { Redis, type RedisOptions } from 'ioredis'
-import { reasonOf, withoutCommand } from './connection-error.ts'
+import { insistOnDatabase, isReadOnly, reasonOf, withoutCommand } from './connection-error.ts'
 import { placeOf } from './connection-options.ts'
 
 /** What a connection tells of itself. */
@@ -58,8 +58,10 @@ export function createConnection(settings: ConnectionSettings): Redis {
   const strategies = { retryStrategy: pause, sentinelRetryStrategy: sentinelPause }
   const redis = new Redis({ ...options, ...BEHAVIOUR, ...strategies })
   const remember = (error: unknown): void => {
-    reason = reasonOf(withoutCommand(error))
+    // The first tells most: others follow from it.
+    reason ??= reasonOf(withoutCommand(error))
   }
+  insistOnDatabase(redis)
   redis.on('error', remember)
   redis.on('sentinelError', remember)
   redis.on('ready', () => {
@@ -95,7 +97,7 @@ const BEHAVIOUR = {
   // How often to ask a server that is still reading its files.
   maxLoadingRetryTime: 500,
   // A master that was made a replica refuses to write: the sentinels know the new one.
-  reconnectOnError: (error: Error) => error.message.startsWith('READONLY'),
+  reconnectOnError: isReadOnly,
 } as const satisfies RedisOptions
 
 const ignore = (): void => undefined

@@ -2,6 +2,8 @@
 import { randomUUID } from 'node:crypto'
 import type { Hint } from '@avtomatika/core'
 import type { Redis } from 'ioredis'
+import type { ConnectionLog } from './connection.ts'
+import { parseHintMessage } from './hint-message.ts'
 import type { RedisSession } from './session.ts'
 
 type Listener = (hint: Hint) => void
@@ -11,6 +13,7 @@ export interface HintChannelOptions {
   readonly name: string
   /** A connection of its own: one that listens can do nothing else. */
   readonly subscriber: Redis
+  readonly log?: Pick<ConnectionLog, 'debug'> | undefined
 }
 
 export class HintChannel {
@@ -18,10 +21,12 @@ export class HintChannel {
   readonly origin = randomUUID()
   readonly name: string
   readonly #session: RedisSession
+  readonly #log: Pick<ConnectionLog, 'debug'> | undefined
   readonly #listeners = new Set<{ readonly listener: Listener }>()
 
-  constructor({ session, name, subscriber }: HintChannelOptions) {
+  constructor({ session, name, subscriber, log }: HintChannelOptions) {
     this.#session = session
+    this.#log = log
     this.name = name
     subscriber.on('message', (_channel, said) => {
       this.#heard(said)
@@ -44,6 +49,12 @@ export class HintChannel {
     await this.#session.ask((redis) => redis.publish(this.name, said))
   }
 
+  /** Tells this process by way of Redis, too: everybody hears it in the order of the channel. */
+  async tellInOrder(hints: readonly Hint[]): Promise<void> {
+    const said = JSON.stringify({ from: '', hints })
+    await this.#session.ask((redis) => redis.publish(this.name, said))
+  }
+
   /** Tells this process only, when the present turn's work is done: hints never come within a call. */
   tellHere(hints: readonly Hint[]): void {
     if (hints.length === 0 || this.#listeners.size === 0) return
@@ -58,8 +69,12 @@ export class HintChannel {
   }
 
   #heard(said: string): void {
-    const { from, hints } = JSON.parse(said) as { from: string; hints: readonly Hint[] }
-    if (from !== this.origin) this.#call(hints)
+    const message = parseHintMessage(said)
+    if (message === undefined) {
+      this.#log?.debug({ channel: this.name }, 'what was said on the channel of hints is no hint')
+      return
+    }
+    if (message.from !== this.origin) this.#call(message.hints)
   }
 
   #call(hints: readonly Hint[]): void {

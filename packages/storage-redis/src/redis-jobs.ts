@@ -1,5 +1,5 @@
 /** Job documents and what is written with them. */
-import type { CommitEntry, CommitOutcome, Job } from '@avtomatika/core'
+import type { CommitEntry, CommitOutcome, EpochMs, Job } from '@avtomatika/core'
 import { hintsOf } from '@avtomatika/core'
 import type { Answer, Call } from './call.ts'
 import { decode } from './codec.ts'
@@ -58,14 +58,21 @@ export class RedisJobs {
     return documents.map((bytes) => decode<Job>(bytes))
   }
 
-  async findMissing(reasons: Call<'findMissing'>): Promise<Call<'findMissing'>> {
-    const { steps, tasks, deadlines } = reasons
+  async findMissing(
+    reasons: Call<'findMissing'>,
+    givenBefore: EpochMs,
+  ): Promise<Call<'findMissing'>> {
+    const { steps, tasks, offered, deadlines } = reasons
     const timers = deadlines.map(({ jobId, key }) => deadlineId(jobId, key))
-    const args = [steps.length, tasks.length, ...steps, ...tasks, ...timers]
-    const missing = new Set(texts(await this.#session.run(SCRIPTS.findMissing, ...args)))
+    const kinds = { step: steps, task: tasks, offered, deadline: timers }
+    const named = Object.entries(kinds).flatMap(([kind, ids]) => ids.flatMap((id) => [kind, id]))
+    const missing = new Set(
+      texts(await this.#session.run(SCRIPTS.findMissing, givenBefore, ...named)),
+    )
     return {
       steps: steps.filter((id) => missing.has(`step ${id}`)),
       tasks: tasks.filter((id) => missing.has(`task ${id}`)),
+      offered: offered.filter((id) => missing.has(`offered ${id}`)),
       deadlines: deadlines.filter((_, i) => missing.has(`deadline ${String(timers[i])}`)),
     }
   }

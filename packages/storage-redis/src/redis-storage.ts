@@ -5,7 +5,7 @@
  * All keys of a partition have one hash tag, so that they live in one slot of a cluster.
  */
 import { ConfigError } from '@avtomatika/protocol'
-import type { Clock, Hint, Storage } from '@avtomatika/core'
+import type { Clock, EpochMs, Hint, Storage } from '@avtomatika/core'
 import type { Answer, Call } from './call.ts'
 import { checkServer } from './check-server.ts'
 import { reasonOf } from './connection-error.ts'
@@ -17,6 +17,7 @@ import { RedisClock } from './redis-clock.ts'
 import { RedisJobs } from './redis-jobs.ts'
 import { RedisLimits } from './redis-limits.ts'
 import { RedisQueues } from './redis-queues.ts'
+import { RedisReputations } from './redis-reputations.ts'
 import { RedisTasks } from './redis-tasks.ts'
 import { RedisWorkers } from './redis-workers.ts'
 import { unavailable } from './script-runner.ts'
@@ -53,6 +54,7 @@ export class RedisStorage implements Storage {
   readonly #queues: RedisQueues
   readonly #tasks: RedisTasks
   readonly #workers: RedisWorkers
+  readonly #reputations: RedisReputations
   readonly #limits: RedisLimits
   #isClosed = false
 
@@ -78,6 +80,7 @@ export class RedisStorage implements Storage {
     this.#queues = new RedisQueues(this.#session, this.#hints)
     this.#tasks = new RedisTasks(this.#session, this.#hints)
     this.#workers = new RedisWorkers(this.#session)
+    this.#reputations = new RedisReputations(this.#session)
     this.#limits = new RedisLimits(this.#session)
     this.ready = this.#link.open().catch((error: unknown) => {
       throw ConfigError.is(error) ? error : unavailable(error)
@@ -125,6 +128,10 @@ export class RedisStorage implements Storage {
     return this.#jobs.listQuarantined(query)
   }
 
+  listJobsOnOffer(query: Call<'listJobsOnOffer'>): Answer<'listJobsOnOffer'> {
+    return this.#tasks.listJobsOnOffer(query)
+  }
+
   removeEndedJobs(query: Call<'removeEndedJobs'>): Answer<'removeEndedJobs'> {
     return this.#jobs.removeEndedJobs(query)
   }
@@ -133,8 +140,8 @@ export class RedisStorage implements Storage {
     return this.#jobs.claimQuietJobs(claim)
   }
 
-  findMissing(reasons: Call<'findMissing'>): Answer<'findMissing'> {
-    return this.#jobs.findMissing(reasons)
+  findMissing(reasons: Call<'findMissing'>, givenBefore: EpochMs): Answer<'findMissing'> {
+    return this.#jobs.findMissing(reasons, givenBefore)
   }
 
   claimSteps(claim: Call<'claimSteps'>): Answer<'claimSteps'> {
@@ -225,6 +232,14 @@ export class RedisStorage implements Storage {
     return this.#workers.changedWorkers(query)
   }
 
+  rateWorkers(query: Call<'rateWorkers'>): Answer<'rateWorkers'> {
+    return this.#reputations.rateWorkers(query)
+  }
+
+  readReputations(query: Call<'readReputations'>): Answer<'readReputations'> {
+    return this.#reputations.readReputations(query)
+  }
+
   claimRecords(claim: Call<'claimRecords'>): Answer<'claimRecords'> {
     return this.#queues.claimRecords(claim)
   }
@@ -285,6 +300,10 @@ export class RedisStorage implements Storage {
   onHint(listener: Call<'onHint'>): () => void {
     this.#session.assertNotClosed()
     return this.#hints.listen(listener)
+  }
+
+  tell(hints: Call<'tell'>): Promise<void> {
+    return this.#hints.tellInOrder(hints)
   }
 
   async ping(): Promise<void> {

@@ -1,8 +1,9 @@
 /** Tasks on offer, reserved, held and lost. */
-import type { ClaimedTask, OfferedTask, TaskDemand } from '@avtomatika/core'
+import type { ClaimedTask, Job, OfferedTask, TaskDemand } from '@avtomatika/core'
 import type { Answer, Call } from './call.ts'
 import { decode } from './codec.ts'
 import type { HintChannel } from './hint-channel.ts'
+import { jobsOnOffer } from './jobs-on-offer.ts'
 import { buffers, number, pairs, texts } from './reply.ts'
 import type { Reply } from './script-runner.ts'
 import { SCRIPTS } from './scripts.ts'
@@ -23,6 +24,10 @@ export class RedisTasks {
       classId,
       demand: JSON.parse(demand) as TaskDemand,
     }))
+  }
+
+  listJobsOnOffer(query: Call<'listJobsOnOffer'>): Promise<readonly Job[]> {
+    return this.#session.ask((redis, keys) => jobsOnOffer(redis, keys, query))
   }
 
   async claimTasks(claim: Call<'claimTasks'>): Promise<readonly ClaimedTask[]> {

@@ -10,8 +10,6 @@ import type { RedisSession } from './session.ts'
 
 /** Each try means that another orchestrator changed the same worker in between. */
 const MAX_TRIES = 20
-/** How long it is known that a worker was removed: longer than anybody goes without a look, in ms. */
-const REMOVAL_KNOWN_MS = 60_000
 
 export class RedisWorkers {
   readonly #session: RedisSession
@@ -51,11 +49,11 @@ export class RedisWorkers {
   }
 
   async removeWorker(workerId: Call<'removeWorker'>): Promise<void> {
-    await this.#session.run(SCRIPTS.removeWorker, workerId, REMOVAL_KNOWN_MS)
+    await this.#session.run(SCRIPTS.removeWorker, workerId)
   }
 
   async changedWorkers({ since, now }: Call<'changedWorkers'>): Promise<WorkerChanges> {
-    const reply = await this.#session.run(SCRIPTS.changedWorkers, since ?? '')
+    const reply = await this.#session.run(SCRIPTS.changedWorkers, since ?? '', now)
     const [cursor = null, records = null, removed = null] = Array.isArray(reply)
       ? (reply as readonly Reply[])
       : []

@@ -7,7 +7,7 @@ function read(name: string): string {
   return readFileSync(new URL(`./scripts/${name}.lua`, import.meta.url), 'utf8')
 }
 
-const LIBRARY = `${read('queue')}\n${read('tasks')}`
+const LIBRARY = ['queue', 'tasks', 'workers'].map(read).join('\n')
 
 function script(name: string): Script {
   return scriptOf(`${LIBRARY}\n${read(name)}`)
@@ -38,6 +38,7 @@ export const SCRIPTS = {
   removeEnded: script('remove-ended'),
   removeWorker: script('remove-worker'),
   renewTasks: script('renew-tasks'),
+  reputation: script('reputation'),
   step: script('step'),
   worker: script('worker'),
 } as const

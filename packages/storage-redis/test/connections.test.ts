@@ -7,7 +7,8 @@ import { Redis } from 'ioredis'
 import { describe, expect, it, onTestFinished, vi } from 'vitest'
 import { isOlder, versionIn } from '../src/check-server.ts'
 import { pauseMs, type ConnectionLog } from '../src/connection.ts'
-import { RedisStorage, type RedisStorageOptions } from '../src/index.ts'
+import { isReadOnly } from '../src/connection-error.ts'
+import { RedisBackground, RedisStorage, type RedisStorageOptions } from '../src/index.ts'
 import { makeCertificate, type Certificate } from './support/certificate.ts'
 import { freePort } from './support/free-port.ts'
 import { startOldRedis } from './support/old-redis.ts'
@@ -181,6 +182,8 @@ describe('a Redis that sentinels watch', () => {
 
     const storage = await open({ sentinels: [{ host: HOST, port: sentinel.port }], name: 'jobs' })
     await assertWorks(storage)
+    // A connection waits for what it wrote itself, and so for all that was written before.
+    await direct.set('last', 'word')
     expect(await direct.wait(1, 5_000)).toBe(1)
     await master.kill('SIGKILL')
     const killedAt = performance.now()
@@ -266,6 +269,42 @@ describe('a connection that dies without a word', { timeout: 40_000 }, () => {
     const effects = [{ kind: 'set_deadline', key: 'job', at: 5 }] as const
     return { job: aJob({ id }), expectedVersion: 0, effects }
   }
+})
+
+describe('a database that the server refuses', () => {
+  // Our client would go on in database 0, among somebody else's jobs.
+  it('is no reason to use another one', async () => {
+    const server = await redis({ settings: ['--databases', '2'] })
+    const log = new Lines()
+    const refused = { host: HOST, port: server.port, db: 7, log }
+    const failure = await failureOf(RedisStorage.open(refused))
+    expect(inspect(failure, INSIDE_OUT)).toContain('DB index is out of range')
+    const waiting = await open({ ...refused, whenAway: 'retry' })
+    const background = await RedisBackground.open({ host: HOST, port: server.port, db: 7 })
+    onTestFinished(() => background.close())
+    const notifier = background.notifier()
+    onTestFinished(() => notifier.stop())
+    await vi.waitFor(() => expect(log.warnings.length).toBeGreaterThan(2))
+    expect(log.warnings.at(-1)).toContain('DB index is out of range')
+    await expect(waiting.ping()).rejects.toThrow(UnavailableError)
+    const direct = new Redis(server.url)
+    onTestFinished(() => direct.disconnect())
+    expect(await direct.dbsize()).toBe(0)
+  })
+})
+
+describe('a server that has become a replica', () => {
+  it.each([
+    ["READONLY You can't write against a read only replica.", true],
+    [
+      "ERR Error running script (call to f_1): @user_script:8: @user_script: 8: -READONLY You can't write against a read only replica.",
+      true,
+    ],
+    ['NOREADONLY at all', false],
+    ['OOM command not allowed', false],
+  ])('is known by what it says: %s', (message, expected) => {
+    expect(isReadOnly(new Error(message))).toBe(expected)
+  })
 })
 
 describe('the pause between two tries', () => {

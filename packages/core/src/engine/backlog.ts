@@ -27,6 +27,14 @@ export class Backlog {
     this.#classes.set(classId, { mayHaveTasks: true, hint: this.#hints, heardAt: now })
   }
 
+  /** The class is in use, which says nothing of tasks on offer. */
+  hear(classId: string, now: EpochMs): void {
+    const known = this.#classes.get(classId)
+    if (known === undefined) {
+      this.#classes.set(classId, { mayHaveTasks: false, hint: 0, heardAt: now })
+    } else known.heardAt = now
+  }
+
   /**
    * Takes in what the store says is on offer.
    * @returns ids of classes to forget.

@@ -13,6 +13,8 @@ interface Pending {
 /** More entries than this leave in a second batch beside the first. */
 const LARGE_BATCH = 128
 const MAX_IN_FLIGHT = 2
+/** A store does nothing else while it writes a batch. */
+const MAX_BATCH = 256
 
 export class Committer {
   readonly #storage: Pick<JobStore, 'commit'>
@@ -40,7 +42,7 @@ export class Committer {
     this.#scheduled = true
     queueMicrotask(() => {
       this.#scheduled = false
-      void this.#send(this.#queue.splice(0))
+      void this.#send(this.#queue.splice(0, MAX_BATCH))
     })
   }
 

@@ -6,21 +6,24 @@
  */
 import { isDeepStrictEqual } from 'node:util'
 import { NotFoundError } from '@avtomatika/protocol'
-import type { OfferedTask } from '../job/effect.ts'
 import { find } from '../job/on-task.ts'
 import type { TaskHint } from '../ports/hint.ts'
-import type { ClaimedTask } from '../ports/task-store.ts'
+import type { ClaimedTask, TaskClass } from '../ports/task-store.ts'
 import type { WorkerRecord } from '../ports/worker-record.ts'
 import { Backlog } from './backlog.ts'
 import { startable } from './eligibility.ts'
 import type { EngineParts } from './engine-parts.ts'
 import type { HandedTask } from './handed-task.ts'
+import type { InputSchemas } from './input-schemas.ts'
 import { Loop } from './loop.ts'
 import { RESERVATION_MS } from './matchmaker.ts'
 import type { Roster } from './roster.ts'
+import type { TakeBacks } from './take-backs.ts'
 import type { Call, Waiting, WaitingRoom, Wake } from './waiting-room.ts'
 
 const LOOK_MS = 1_000
+/** After so many polls that found nothing, the store is asked whether there is anything to find. */
+const TRIES_PER_LOOK = 4
 
 export interface Poll {
   readonly workerId: string
@@ -37,8 +40,12 @@ export interface Poll {
 export interface DispatcherOptions {
   readonly roster: Roster
   readonly room: WaitingRoom
+  readonly takeBacks: TakeBacks
   /** How long a worker may be silent before its tasks count as lost, in ms. */
   readonly leaseMs: number
+  readonly inputs: Pick<InputSchemas, 'takes'>
+  /** Workers that are trusted less get nothing. */
+  readonly minReputation: number
 }
 
 interface Look {
@@ -50,24 +57,30 @@ export class Dispatcher {
   readonly #parts: EngineParts
   readonly #roster: Roster
   readonly #leaseMs: number
+  readonly #minReputation: number
+  readonly #inputs: DispatcherOptions['inputs']
   readonly #room: WaitingRoom
+  readonly #takeBacks: TakeBacks
   readonly #backlog = new Backlog()
   readonly #loop: Loop
   readonly #timers = new Set<() => void>()
   /** Workers for whom something was reserved while no poll of theirs was here, and until when. */
   readonly #expected = new Map<string, number>()
-  /** Tasks that a worker may have been given without its knowing, with that worker. */
-  readonly #uncertain = new Map<string, { readonly task: OfferedTask; readonly workerId: string }>()
   #hasLooked = false
+  #firstLook: Promise<unknown> | undefined
   #closed = false
 
-  constructor(parts: EngineParts, { roster, room, leaseMs }: DispatcherOptions) {
+  constructor(parts: EngineParts, options: DispatcherOptions) {
+    const { roster, room, takeBacks, leaseMs, minReputation } = options
     this.#parts = parts
     this.#roster = roster
     this.#room = room
+    this.#takeBacks = takeBacks
     this.#leaseMs = leaseMs
+    this.#minReputation = minReputation
+    this.#inputs = options.inputs
     roster.onChange((workerId, change) => {
-      if (!isAlike(change)) room.recheck(workerId)
+      if (!isAlike(change, minReputation)) room.recheck(workerId)
     })
     const { clock, log } = parts
     this.#loop = new Loop({ name: 'dispatcher', clock, log, round: () => this.#refresh() })
@@ -89,13 +102,14 @@ export class Dispatcher {
     this.#timers.clear()
     this.#room.wakeAll()
     await this.#loop.stop()
+    await this.#takeBacks.retry()
   }
 
   /** A task is on offer: to all, to one worker first, or for now to all but one who failed it. */
   offered({ classId, demand, workerId, openToAllAt }: TaskHint): void {
     const { clock } = this.#parts
     const now = clock.now()
-    this.#room.learn({ classId, demand })
+    this.learn({ classId, demand })
     if (workerId !== undefined) {
       if (this.#room.callWorker(workerId, classId)) return
       this.#expected.set(workerId, now + RESERVATION_MS)
@@ -111,6 +125,12 @@ export class Dispatcher {
     this.#timers.add(cancel)
   }
 
+  /** Takes note of a class; one that is not heard of for long is forgotten. */
+  learn(taskClass: TaskClass): void {
+    this.#backlog.hear(taskClass.classId, this.#parts.clock.now())
+    this.#room.learn(taskClass)
+  }
+
   /**
    * Waits for tasks that a worker can take.
    * @throws NotFoundError `WORKER_NOT_FOUND` for a worker that must register (again).
@@ -118,9 +138,10 @@ export class Dispatcher {
   async poll(poll: Poll): Promise<readonly HandedTask[]> {
     const { clock } = this.#parts
     const until = clock.now() + poll.waitMs
+    this.#roster.noteAsking(poll.workerId)
     let call: Call | undefined
     // Nothing was hinted at before this orchestrator was there.
-    if (!this.#hasLooked) await this.#refresh()
+    if (!this.#hasLooked) await this.#lookFirst()
     for (;;) {
       const { tasks, waiting } = await this.#look(poll, call)
       const left = until - clock.now()
@@ -141,7 +162,9 @@ export class Dispatcher {
   ): Promise<readonly HandedTask[]> {
     const all = [...found, ...late]
     const kept = signal.aborted ? [] : all.slice(0, max)
-    await Promise.all(all.slice(kept.length).map(({ task }) => this.takeBack(task, workerId)))
+    await Promise.all(
+      all.slice(kept.length).map(({ task }) => this.#takeBacks.take(task, workerId)),
+    )
     return kept
   }
 
@@ -149,22 +172,50 @@ export class Dispatcher {
   async #look(poll: Poll, call: Call | undefined): Promise<Look> {
     let tasks: readonly HandedTask[] = []
     let waiting: Waiting | undefined
+    let next = call
     try {
-      const worker = startable(await this.#worker(poll.workerId), poll.availableSkills)
+      const known = await this.#worker(poll.workerId)
+      const worker = startable(known, poll.availableSkills, this.#minReputation)
       // Waiting begins before the look: a task offered in between must not go unnoticed.
       waiting = this.#room.wait({ worker, max: poll.max, tried: call?.number ?? 0 })
       // Who does not wait would not hear of a hint that is on its way.
       const looks = call !== undefined || poll.waitMs === 0 || this.#mayFind(worker)
       if (looks) tasks = await this.#take(worker, poll)
+      next = call && { ...call, tries: call.tries + 1 }
       return { tasks, waiting }
     } catch (error) {
       if (waiting !== undefined) {
         const late = await this.#leave(waiting)
-        for (const { task } of late) this.giveUp(task, poll.workerId)
+        for (const { task } of late) this.#takeBacks.noteUncertain(task, poll.workerId)
       }
       throw error
     } finally {
-      if (tasks.length === 0 && call !== undefined) this.#room.passOn(call)
+      if (next !== undefined) await this.#answer(next, tasks.length > 0)
+    }
+  }
+
+  /**
+   * A poll has looked for what it was called for. Where it found nothing the next one looks; but not all
+   * that wait, one after the other, for a task that another orchestrator was quicker to hand out (W9).
+   */
+  async #answer(call: Call, hasFound: boolean): Promise<void> {
+    if (hasFound) {
+      if (call.isOfMany) this.#room.callForMany(call.classId)
+      return
+    }
+    const isToAsk = call.tries > 0 && call.tries % TRIES_PER_LOOK === 0
+    if (isToAsk && !(await this.#isOnOffer(call.classId))) return
+    this.#room.passOn(call)
+  }
+
+  async #isOnOffer(classId: string): Promise<boolean> {
+    const { storage, log } = this.#parts
+    try {
+      const onOffer = await storage.listTaskClasses()
+      return onOffer.some((each) => each.classId === classId)
+    } catch (error) {
+      log.warn({ err: error, classId }, 'what is on offer could not be read; looking again soon')
+      return false
     }
   }
 
@@ -193,11 +244,10 @@ export class Dispatcher {
   async #take(worker: WorkerRecord, poll: Poll): Promise<readonly HandedTask[]> {
     while (!poll.signal.aborted) {
       const claims = await this.#claim(worker, poll.max)
-      const handed = await Promise.all(claims.map((claim) => this.#handOver(worker, claim)))
-      const tasks = handed.filter((task) => task !== undefined)
+      const tasks = await this.#handOverAll(worker, claims)
       // What was claimed may be wanted no more; behind it may stand a task that is.
       if (poll.signal.aborted) {
-        await Promise.all(tasks.map(({ task }) => this.takeBack(task, worker.workerId)))
+        await Promise.all(tasks.map(({ task }) => this.#takeBacks.take(task, worker.workerId)))
       } else if (tasks.length > 0 || claims.length === 0) return tasks
     }
     return []
@@ -212,40 +262,41 @@ export class Dispatcher {
     return storage.claimTasks(claim)
   }
 
+  /** Those that could be handed over; the others are taken back as soon as the store answers. */
+  async #handOverAll(
+    worker: WorkerRecord,
+    claims: readonly ClaimedTask[],
+  ): Promise<readonly HandedTask[]> {
+    const ends = await Promise.allSettled(claims.map((claim) => this.#handOver(worker, claim)))
+    const tasks = ends.flatMap((end) => (end.status === 'fulfilled' ? (end.value ?? []) : []))
+    const failed = ends.find((end) => end.status === 'rejected')
+    if (tasks.length === 0 && failed !== undefined) throw failed.reason
+    return tasks
+  }
+
   /** The claim becomes true in the job, or the task turns out to be wanted no more. */
   async #handOver(worker: WorkerRecord, claim: ClaimedTask): Promise<HandedTask | undefined> {
     const { storage, clock, writer } = this.#parts
     const { task, leaseExpiresAt } = claim
     const { workerId } = worker
     const event = { kind: 'task_claimed', at: clock.now(), taskId: task.taskId, workerId } as const
-    const decision = await writer.apply(task.jobId, event)
-    const run = decision.kind === 'changed' ? find(decision.job, task.taskId)?.run : undefined
-    if (run?.phase.kind === 'claimed') {
-      return { task, leaseExpiresAt, deadlineAt: run.phase.deadlineAt }
+    if (!this.#inputs.takes(worker, task)) {
+      await this.#takeBacks.refuse(task, workerId)
+      return undefined
     }
-    await storage.dropTask(task.taskId)
-    return undefined
-  }
-
-  /** Offers a task again that never reached its worker; costs no retry (W8). */
-  async takeBack(task: OfferedTask, workerId: string): Promise<void> {
-    const { clock, writer } = this.#parts
-    await writer.apply(task.jobId, {
-      kind: 'task_result',
-      at: clock.now(),
-      taskId: task.taskId,
-      workerId,
-      outcome: { kind: 'handed_back' },
-      chance: 0,
-    })
-  }
-
-  /**
-   * A worker may have been given a task without its knowing: it is offered again as soon as the store
-   * answers.
-   */
-  giveUp(task: OfferedTask, workerId: string): void {
-    this.#uncertain.set(task.taskId, { task, workerId })
+    try {
+      const decision = await writer.apply(task.jobId, event)
+      const run = decision.kind === 'changed' ? find(decision.job, task.taskId)?.run : undefined
+      if (run?.phase.kind === 'claimed') {
+        this.#takeBacks.noteHanded(task)
+        return { task, leaseExpiresAt, deadlineAt: run.phase.deadlineAt }
+      }
+      await storage.dropTask(task.taskId)
+      return undefined
+    } catch (error) {
+      this.#takeBacks.noteClaimed(task, workerId)
+      throw error
+    }
   }
 
   /** What ended the wait; `undefined` when its time is up. */
@@ -275,13 +326,18 @@ export class Dispatcher {
     return worker
   }
 
+  /** One look for all polls that come before there was one: a thousand may come back at once. */
+  #lookFirst(): Promise<unknown> {
+    this.#firstLook ??= this.#refresh().finally(() => {
+      this.#firstLook = undefined
+    })
+    return this.#firstLook
+  }
+
   /** What all waiting polls together would have asked for, in two questions. */
   async #refresh(): Promise<number> {
     const { storage, clock } = this.#parts
-    for (const [taskId, { task, workerId }] of this.#uncertain) {
-      await this.takeBack(task, workerId)
-      this.#uncertain.delete(taskId)
-    }
+    await this.#takeBacks.retry()
     await this.#roster.refresh(clock.now())
     const { mark } = this.#backlog
     const onOffer = await storage.listTaskClasses()
@@ -289,7 +345,7 @@ export class Dispatcher {
     this.#hasLooked = true
     for (const each of onOffer) this.#room.learn(each)
     for (const classId of this.#backlog.look(onOffer, mark, now)) this.#room.forget(classId)
-    for (const { classId } of onOffer) this.#room.call(classId)
+    for (const { classId } of onOffer) this.#room.callForMany(classId)
     for (const [workerId, until] of this.#expected) {
       if (until <= now) this.#expected.delete(workerId)
     }
@@ -298,19 +354,24 @@ export class Dispatcher {
 }
 
 /** Whether a worker can do what it could do before. */
-function isAlike({
-  before,
-  now,
-}: {
-  readonly before: WorkerRecord | undefined
-  readonly now: WorkerRecord | undefined
-}): boolean {
+function isAlike(
+  {
+    before,
+    now,
+  }: {
+    readonly before: WorkerRecord | undefined
+    readonly now: WorkerRecord | undefined
+  },
+  minReputation: number,
+): boolean {
   if (before === undefined || now === undefined) return false
   const { status, registeredAt, maxConcurrentTasks } = before
   return (
     now.registeredAt === registeredAt &&
     now.maxConcurrentTasks === maxConcurrentTasks &&
     now.status === status &&
+    now.isDraining === before.isDraining &&
+    now.reputation >= minReputation === before.reputation >= minReputation &&
     isDeepStrictEqual(now.skills, before.skills)
   )
 }

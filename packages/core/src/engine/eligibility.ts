@@ -3,13 +3,23 @@ import type { TaskDemand } from '../job/task.ts'
 import type { WorkerRecord, WorkerSkill } from '../ports/worker-record.ts'
 import { machineOf } from './machine.ts'
 import { firstUnmetRequirement } from './requirements.ts'
+import { schemaIdOf } from './schema-id.ts'
 
 /** What a worker is judged by. */
-export type Candidate = Pick<WorkerRecord, 'status' | 'skills' | 'registration'>
+export type Candidate = Pick<WorkerRecord, 'status' | 'skills' | 'registration' | 'isDraining'>
 
 /** Why a worker may not be handed a task. */
 export interface Mismatch {
-  readonly kind: 'skill' | 'version' | 'skill_type' | 'resources' | 'cost' | 'draining' | 'offline'
+  readonly kind:
+    | 'skill'
+    | 'version'
+    | 'skill_type'
+    | 'input'
+    | 'resources'
+    | 'cost'
+    | 'reputation'
+    | 'draining'
+    | 'offline'
   /** Words to follow "the worker", in the singular: "has too little VRAM (needs 24, has 8)". */
   readonly text: string
   /** The same without numbers that differ from worker to worker: "has too little VRAM". */
@@ -36,11 +46,16 @@ export function mismatch(worker: Candidate, demand: TaskDemand): Mismatch | null
   )
 }
 
-/** The worker with only those of its skills that it can start now; without names, with all. */
+/**
+ * The worker with only those of its skills that it can start now; without names, with all. One that is
+ * trusted less than `minReputation` has none.
+ */
 export function startable(
   worker: WorkerRecord,
   names: readonly string[] | undefined,
+  minReputation = 0,
 ): WorkerRecord {
+  if (worker.reputation < minReputation) return { ...worker, skills: [] }
   if (names === undefined) return worker
   return { ...worker, skills: worker.skills.filter(({ name }) => names.includes(name)) }
 }
@@ -55,8 +70,17 @@ function skillMismatch(skills: readonly WorkerSkill[], demand: TaskDemand): Mism
     const text = `does not offer version ${String(skillVersion)} of '${type}'`
     return because('version', text, has)
   }
-  if (right.some((skill) => isWanted(skill.type, skillType))) return null
-  return because('skill_type', `does not offer '${type}' of the type '${String(skillType)}'`)
+  const sought = right.filter((skill) => isWanted(skill.type, skillType))
+  if (sought.length === 0) {
+    return because('skill_type', `does not offer '${type}' of the type '${String(skillType)}'`)
+  }
+  if (sought.some((skill) => takesParams(skill, demand))) return null
+  return because('input', `does not take the params of this '${type}' (its input schema)`)
+}
+
+function takesParams({ inputSchema }: WorkerSkill, { misfits }: TaskDemand): boolean {
+  if (misfits === undefined || inputSchema === undefined) return true
+  return !misfits.includes(schemaIdOf(inputSchema))
 }
 
 function isWanted(have: string | null, want: string | undefined): boolean {
@@ -79,8 +103,8 @@ function costMismatch(worker: Candidate, { type, maxCost }: TaskDemand): Mismatc
   return because('cost', 'costs too much', `at most ${maxCost}, asks ${cost}`)
 }
 
-function leavingMismatch({ status }: Candidate): Mismatch | null {
-  if (status === 'draining') return because('draining', 'is draining')
+function leavingMismatch({ status, isDraining }: Candidate): Mismatch | null {
+  if (status === 'draining' || isDraining === true) return because('draining', 'is draining')
   return status === 'offline' ? because('offline', 'is offline') : null
 }
 

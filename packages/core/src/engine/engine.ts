@@ -20,20 +20,27 @@ import { EventIntake } from './event-intake.ts'
 import { Executor } from './executor.ts'
 import { Fleet } from './fleet.ts'
 import type { Hooks } from './hooks.ts'
+import { InputSchemas } from './input-schemas.ts'
 import { JobCreation, type NewJobRequest } from './job-creation.ts'
 import { JobWriter } from './job-writer.ts'
 import { HandOff, type HandedOff } from './hand-off.ts'
 import { Matchmaker } from './matchmaker.ts'
+import type { Changed } from './merge-changes.ts'
 import { Metrics } from './metrics.ts'
 import { Outbox } from './outbox.ts'
 import { ReadinessCheck } from './readiness.ts'
+import { verdictOn } from './rating.ts'
+import { Reputations } from './reputations.ts'
 import { Roster } from './roster.ts'
 import { workerTtlMs, type EngineSettings } from './settings.ts'
+import { Shortages } from './shortages.ts'
+import type { Strategies } from './strategies.ts'
 import { Sweeper } from './sweeper.ts'
 import { TakeBacks } from './take-backs.ts'
 import { readOutcome } from './task-outcome.ts'
 import { WaitingRoom } from './waiting-room.ts'
 import { Watcher } from './watcher.ts'
+import { WorkerLines } from './worker-lines.ts'
 
 export interface EngineOptions {
   readonly storage: Storage
@@ -47,6 +54,8 @@ export interface EngineOptions {
   /** Makes who calls the webhooks, once per start. */
   readonly notifier: () => Notifier
   readonly hooks?: Hooks
+  /** The host's own strategies, by the name that dispatches use. */
+  readonly strategies?: Strategies
   readonly checkInvariants?: boolean
 }
 
@@ -71,6 +80,10 @@ const LOOK_AGAIN_MS = 1_000
 
 export class Engine {
   readonly fleet: Fleet
+  /** What is thought of workers. */
+  readonly reputations: Reputations
+  /** Why tasks on offer are not taken. */
+  readonly shortages: Shortages
   readonly dispatcher: Dispatcher
   /** Where tasks go that their worker was not there for. */
   readonly takeBacks: TakeBacks
@@ -81,6 +94,8 @@ export class Engine {
   readonly readiness: ReadinessCheck
   /** Where events come in. */
   readonly events: EventIntake
+  /** What passes between workers and orchestrators beside tasks and results. */
+  readonly lines: WorkerLines
   readonly #parts: EngineParts
   readonly #history: History
   readonly #settings: EngineSettings
@@ -100,10 +115,20 @@ export class Engine {
     const { rules, taskTimeoutMs, executorConcurrency: concurrency } = settings
     const checkInvariants = options.checkInvariants ?? false
     const roster = new Roster(storage)
-    const matchmaker = new Matchmaker({ roster, clock })
+    const { minReputation } = settings
+    const { strategies = new Map() } = options
+    const onStrategyError = (error: unknown): void => {
+      log.warn(
+        { err: error },
+        'a strategy failed, and nobody is preferred; strategies must not throw',
+      )
+    }
+    const choosing = { roster, clock, minReputation, strategies, onStrategyError }
+    const matchmaker = new Matchmaker(choosing)
+    const inputs = new InputSchemas(roster)
     const room = new WaitingRoom()
-    const prepare = (change: Parameters<HandOff['prepare']>[0]): HandedOff =>
-      this.#handOff.prepare(change)
+    const prepare = (change: Changed, mayHandOver: boolean): HandedOff =>
+      this.#handOff.prepare(inputs.address(change), mayHandOver)
     const writer = new JobWriter({ storage, rules, prepare, checkInvariants })
     const parts = { storage, writer, clock, ids, log, instanceId }
     this.#parts = parts
@@ -115,10 +140,13 @@ export class Engine {
     this.desk = new Desk(parts, { blueprints, maxDataBytes })
     this.events = new EventIntake(parts, blueprints, maxDataBytes)
     const ttlMs = workerTtlMs(settings)
-    this.fleet = new Fleet(parts, { roster, ttlMs })
+    this.reputations = new Reputations(parts, roster)
+    this.fleet = new Fleet(parts, { roster, reputations: this.reputations, ttlMs, minReputation })
     const takeBacks = new TakeBacks(parts)
     this.takeBacks = takeBacks
-    this.dispatcher = new Dispatcher(parts, { roster, room, takeBacks, leaseMs: ttlMs })
+    this.lines = new WorkerLines(parts, { roster, takeBacks, leaseMs: ttlMs })
+    const dispatching = { roster, room, takeBacks, inputs, leaseMs: ttlMs, minReputation }
+    this.dispatcher = new Dispatcher(parts, dispatching)
     const tools = {
       settings: new DispatchSettings({ taskTimeoutMs, retry: rules.retry }),
       child: this.#creation.child.bind(this.#creation),
@@ -134,7 +162,9 @@ export class Engine {
       takeBacks,
       learn: (taskClass) => this.dispatcher.learn(taskClass),
     })
-    this.#watcher = new Watcher(parts, roster)
+    this.shortages = new Shortages(parts, { roster, inputs, minReputation })
+    const { reputations, shortages } = this
+    this.#watcher = new Watcher(parts, { roster, reputations, shortages })
     this.#courier = new Courier(parts, { notifier: options.notifier, events: this.events })
     const { history, hooks = {} } = options
     this.metrics = new Metrics(parts)
@@ -156,6 +186,7 @@ export class Engine {
     })
     this.dispatcher.start()
     this.#executor.start()
+    this.reputations.start()
     this.#watcher.start()
     this.#sweeper.start()
     this.#courier.start()
@@ -172,11 +203,13 @@ export class Engine {
     this.#parts.writer.announceAll()
     await Promise.all([
       pollsAreHome,
+      this.lines.stop(),
       this.#executor.stop(graceMs),
       this.#watcher.stop(),
       this.#sweeper.stop(),
       this.#courier.stop(),
     ])
+    await this.reputations.stop()
     await this.#outbox.stop()
     this.#stopHints?.()
     this.#stopHints = undefined
@@ -245,6 +278,7 @@ export class Engine {
    */
   async reportResult(workerId: string, result: Result): Promise<Decision> {
     const { clock, ids, writer } = this.#parts
+    this.lines.noteResult({ jobId: result.jobId, taskId: result.taskId, workerId })
     const { outcome, problem } = readOutcome(result, this.#settings.maxDataBytes)
     const decision = await writer.apply(result.jobId, {
       kind: 'task_result',
@@ -255,7 +289,10 @@ export class Engine {
       outcome,
       chance: ids.chance(),
     })
-    if (decision.kind === 'changed') this.dispatcher.freed(workerId)
+    if (decision.kind === 'changed') {
+      this.reputations.note(workerId, problem === undefined ? verdictOn(outcome) : 'permanent')
+      this.dispatcher.freed(workerId)
+    }
     if (problem === undefined || decision.kind !== 'changed') return decision
     throw new LimitError('DATA_TOO_LARGE', { message: problem })
   }
@@ -292,6 +329,7 @@ export class Engine {
     if (hint.kind === 'deadline') this.#watcher.expect(hint.at)
     if (hint.kind === 'job_ended') this.#parts.writer.announce(hint.jobId)
     if (hint.kind === 'task') this.dispatcher.offered(hint)
+    this.lines.hear(hint)
   }
 
   async #changeOf({ id }: Job, ms: number, signal: AbortSignal): Promise<void> {

@@ -35,6 +35,9 @@ export class Executor {
   readonly #loop: Loop
   /** Steps that are ours as soon as they are written. */
   #reserved = 0
+  /** Steps that are being asked for. */
+  #claiming = 0
+  readonly #onSettled = new Set<() => void>()
   #isOpen = false
   #hasGivenUp = false
 
@@ -63,17 +66,14 @@ export class Executor {
     const { clock, log } = this.#parts
     this.#isOpen = false
     await this.#loop.stop()
-    const allEnded = this.#untilIdle()
-    if (graceMs === undefined || this.#running.size === 0) {
-      await allEnded
-      return
-    }
+    const allEnded = this.#windUp()
+    if (graceMs === undefined) return allEnded
     let cancel = (): void => undefined
-    const timeIsUp = new Promise((resolve) => {
+    const timeIsUp = new Promise<void>((resolve) => {
       cancel = clock.after(graceMs, () => {
         this.#hasGivenUp = true
         log.warn({ running: this.#running.size }, 'handlers did not end in time; they are left')
-        resolve(undefined)
+        resolve()
       })
     })
     await Promise.race([allEnded, timeIsUp])
@@ -94,31 +94,60 @@ export class Executor {
 
   /** The step that was taken on with this job is written, or not, or nobody knows. */
   settle(job: Job, outcome: WriteOutcome): void {
+    const wasFull = this.#room <= 0
     this.#reserved -= 1
     const stepId = job.wait?.for === 'step' ? job.wait.stepId : ''
-    if (outcome === 'unknown') this.#uncertain.add(stepId)
-    if (outcome === 'written') this.#launch({ stepId, jobId: job.id }, job)
+    if (outcome === 'written' && this.#isOpen) {
+      this.#launch({ stepId, jobId: job.id }, job)
+    } else {
+      // Also one that became ours when no more are run here: others need not wait for its lease to end.
+      if (outcome !== 'not_written') this.#uncertain.add(stepId)
+      if (wasFull) this.wake()
+    }
+    for (const goOn of this.#onSettled) goOn()
+    this.#onSettled.clear()
   }
 
   get #room(): number {
-    return this.#options.concurrency - this.#running.size - this.#reserved
+    const { concurrency } = this.#options
+    return concurrency - this.#running.size - this.#reserved - this.#claiming
   }
 
-  /** Steps may follow from those that run, until no more are taken on. */
-  async #untilIdle(): Promise<void> {
-    while (this.#running.size > 0) await Promise.all(this.#running)
+  /** Waits for what runs and what is being written, and gives back what is not run here any more. */
+  async #windUp(): Promise<void> {
+    while (this.#running.size + this.#reserved > 0) {
+      await (this.#running.size > 0 ? Promise.all(this.#running) : this.#nextSettled())
+    }
+    try {
+      await this.#giveBackUncertain()
+    } catch (error) {
+      const { log } = this.#parts
+      log.warn(
+        { err: error },
+        'steps could not be given back; others run them when their leases end',
+      )
+    }
+  }
+
+  #nextSettled(): Promise<void> {
+    return new Promise((resolve) => this.#onSettled.add(resolve))
   }
 
   async #round(): Promise<number> {
     const { storage, clock, instanceId } = this.#parts
     await this.#giveBackUncertain()
-    const limit = this.#room
+    // Half of it: the other half is for steps that follow from what this process writes meanwhile.
+    const limit = Math.ceil(this.#room / 2)
     if (limit <= 0) return SLOW_TICK_MS
-    const now = clock.now()
-    const lease = { now, leaseMs: STEP_LEASE_MS }
-    const steps = await storage.claimSteps({ ...lease, holder: instanceId, limit })
-    for (const step of steps) this.#launch(step)
-    return steps.length === limit ? 0 : SLOW_TICK_MS
+    const lease = { now: clock.now(), leaseMs: STEP_LEASE_MS }
+    this.#claiming = limit
+    try {
+      const steps = await storage.claimSteps({ ...lease, holder: instanceId, limit })
+      for (const step of steps) this.#launch(step)
+      return steps.length === limit ? 0 : SLOW_TICK_MS
+    } finally {
+      this.#claiming = 0
+    }
   }
 
   async #giveBackUncertain(): Promise<void> {
@@ -131,6 +160,7 @@ export class Executor {
 
   /** @param known - the job as it was just written with this step. */
   #launch(step: HeldStep, known?: Job): void {
+    this.#uncertain.delete(step.stepId)
     const run = this.#run(step, known).finally(() => {
       const wasFull = this.#room <= 0
       this.#running.delete(run)

@@ -5,11 +5,14 @@ import {
   type JsonObject,
   type Registration,
   type Skill,
+  type SkillCatalog,
 } from '@avtomatika/protocol'
 import { toJsonObject } from '../json/to-json.ts'
 import type { WorkerRecord, WorkerSkill, WorkerUpdate } from '../ports/worker-record.ts'
 import type { EngineParts } from './engine-parts.ts'
+import type { Reputations } from './reputations.ts'
 import type { Roster } from './roster.ts'
+import { skillCatalog } from './skill-catalog.ts'
 
 /**
  * A worker that does not list a task this long after it was handed over never got it: the answer to
@@ -24,19 +27,26 @@ export interface HeartbeatAnswer {
 
 export interface FleetOptions {
   readonly roster: Roster
+  readonly reputations: Pick<Reputations, 'read' | 'readAll'>
   /** How long a worker may be silent, in ms. */
   readonly ttlMs: number
+  /** Workers that are trusted less get nothing. */
+  readonly minReputation: number
 }
 
 export class Fleet {
   readonly #parts: EngineParts
   readonly #roster: Roster
+  readonly #reputations: FleetOptions['reputations']
   readonly #ttlMs: number
+  readonly #minReputation: number
 
-  constructor(parts: EngineParts, { roster, ttlMs }: FleetOptions) {
+  constructor(parts: EngineParts, { roster, reputations, ttlMs, minReputation }: FleetOptions) {
     this.#parts = parts
     this.#roster = roster
+    this.#reputations = reputations
     this.#ttlMs = ttlMs
+    this.#minReputation = minReputation
   }
 
   /** Registers a worker, or takes its new word; reputation and leases stay (D-38). */
@@ -44,7 +54,10 @@ export class Fleet {
     const { storage, clock } = this.#parts
     const now = clock.now()
     const { workerId } = registration
-    const before = await storage.findWorker({ workerId, now })
+    const [before, reputation] = await Promise.all([
+      storage.findWorker({ workerId, now }),
+      this.#reputations.read(workerId),
+    ])
     const worker: WorkerRecord = {
       workerId,
       workerType: registration.workerType,
@@ -52,7 +65,8 @@ export class Fleet {
       maxConcurrentTasks: registration.maxConcurrentTasks,
       status: registration.status,
       load: before?.load ?? 0,
-      reputation: before?.reputation ?? 1,
+      reputation,
+      ...(before?.isDraining === true && { isDraining: true }),
       registeredAt: now,
       lastSeenAt: now,
       expiresAt: now + this.#ttlMs,
@@ -62,6 +76,7 @@ export class Fleet {
     }
     await storage.putWorker(worker)
     this.#roster.put(worker)
+    this.#roster.setReputation(workerId, reputation)
     return worker
   }
 
@@ -76,8 +91,7 @@ export class Fleet {
     const update = { workerId, now, expiresAt: now + this.#ttlMs, changes }
     const worker = await storage.updateWorker(update)
     if (worker === undefined) {
-      const message = `Worker not found: '${workerId}' is not registered (any more). Register again.`
-      throw new NotFoundError('WORKER_NOT_FOUND', { message })
+      throw notFound(workerId, 'Register again.')
     }
     if (beat.status === 'offline') {
       await this.#leave(workerId, now)
@@ -95,9 +109,47 @@ export class Fleet {
     return { cancelTaskIds }
   }
 
-  list(): Promise<readonly WorkerRecord[]> {
+  /** Which skills can be had, from how many, at what price. */
+  async catalog(): Promise<SkillCatalog> {
+    return skillCatalog(await this.list(), this.#minReputation)
+  }
+
+  /** Who is there, with what is thought of them now. */
+  async list(): Promise<readonly WorkerRecord[]> {
     const { storage, clock } = this.#parts
-    return storage.listWorkers({ now: clock.now() })
+    const workers = await storage.listWorkers({ now: clock.now() })
+    const known = await this.#reputations.readAll(workers.map(({ workerId }) => workerId))
+    return workers.map((worker) => {
+      const reputation = known.get(worker.workerId) ?? worker.reputation
+      return { ...worker, reputation }
+    })
+  }
+
+  /**
+   * Gives a worker nothing new, or new tasks again; what it has it may finish. Holds until it says
+   * goodbye or is gone.
+   * @throws NotFoundError `WORKER_NOT_FOUND`
+   */
+  async drain(workerId: string, isDraining: boolean): Promise<void> {
+    const { storage, clock } = this.#parts
+    const now = clock.now()
+    const before = await storage.findWorker({ workerId, now })
+    // Nobody lives longer for it (D-41).
+    const update = before && { workerId, now, expiresAt: before.expiresAt, changes: { isDraining } }
+    const worker = update && (await storage.updateWorker(update))
+    if (worker === undefined) throw notFound(workerId)
+    this.#roster.put(worker)
+  }
+
+  /**
+   * Forgets a worker, and offers what it holds again (W7). One that is still there may register again.
+   * @throws NotFoundError `WORKER_NOT_FOUND`
+   */
+  async evict(workerId: string): Promise<void> {
+    const { storage, clock } = this.#parts
+    const now = clock.now()
+    if ((await storage.findWorker({ workerId, now })) === undefined) throw notFound(workerId)
+    await this.#leave(workerId, now)
   }
 
   /** A worker that says goodbye holds nothing from now on (W7). */
@@ -109,8 +161,18 @@ export class Fleet {
   }
 }
 
-function skillOf({ name, type, version }: Skill): WorkerSkill {
-  return { name, type: type ?? null, version: version ?? null }
+function notFound(workerId: string, advice = ''): NotFoundError {
+  const message = `Worker not found: '${workerId}' is not registered (any more). ${advice}`
+  return new NotFoundError('WORKER_NOT_FOUND', { message: message.trim() })
+}
+
+function skillOf({ name, type, version, inputSchema }: Skill): WorkerSkill {
+  return {
+    name,
+    type: type ?? null,
+    version: version ?? null,
+    ...(inputSchema && { inputSchema: toJsonObject(inputSchema, 'input_schema') }),
+  }
 }
 
 function changesOf(beat: Heartbeat): WorkerUpdate['changes'] {

@@ -10,33 +10,42 @@ import type { OfferedTask } from '../job/effect.ts'
 import type { TaskClaimedEvent } from '../job/event.ts'
 import type { Job } from '../job/job.ts'
 import { find } from '../job/on-task.ts'
+import { tasksOf } from '../job/wait.ts'
 import type { Clock } from '../ports/clock.ts'
 import type { CommitEntry } from '../ports/storage.ts'
-import { classIdOf, type HandOver, type Reservation } from '../ports/task-store.ts'
+import { classIdOf, type HandOver, type Reservation, type TaskClass } from '../ports/task-store.ts'
+import type { WorkerRecord } from '../ports/worker-record.ts'
 import type { Executor, WriteOutcome } from './executor.ts'
 import type { HandedTask } from './handed-task.ts'
 import type { Matchmaker } from './matchmaker.ts'
 import { mergeChanges, type Changed } from './merge-changes.ts'
-import type { Guest, WaitingRoom } from './waiting-room.ts'
+import type { TakeBacks } from './take-backs.ts'
+import { LOOK_AGAIN, type Guest, type WaitingRoom } from './waiting-room.ts'
 
 export interface HandOffOptions {
   readonly clock: Clock
-  readonly executor: Executor
+  readonly executor: Pick<Executor, 'reserve' | 'settle'>
   readonly matchmaker: Matchmaker
   readonly room: WaitingRoom
   /** How long a worker may be silent before its tasks count as lost, in ms. */
   readonly leaseMs: number
-  /** A worker may have been given a task that it was not told of. */
-  readonly onUncertain: (task: OfferedTask, workerId: string) => void
+  readonly takeBacks: Pick<TakeBacks, 'noteUncertain' | 'noteHanded'>
+  /** Takes note of a class that tasks are offered of. */
+  readonly learn: (taskClass: TaskClass) => void
   readonly decide: (job: Job, event: TaskClaimedEvent) => Decision
 }
 
 /** A change, with what becomes of its effects in this process. */
 export interface HandedOff {
   readonly change: Changed
-  readonly entry: Pick<CommitEntry, 'handOvers' | 'reservations' | 'stepLease'>
+  readonly entry: Pick<CommitEntry, 'handOvers' | 'reservations' | 'stepLease' | 'withdrawn'>
   /** To be called once, when it is known whether the change was written. */
   readonly settle: (outcome: WriteOutcome) => void
+}
+
+interface Handed {
+  readonly change: Changed
+  readonly handOvers: readonly HandOver[]
 }
 
 interface Match {
@@ -51,58 +60,64 @@ export class HandOff {
     this.#options = options
   }
 
-  prepare(change: Changed): HandedOff {
+  /** @param mayHandOver - whether tasks may go to polls that wait here. */
+  prepare(change: Changed, mayHandOver = true): HandedOff {
     const { executor } = this.#options
     const stepLease = executor.reserve(change)
-    const { matches, reservations } = this.#match(change)
-    const handed = this.#handOver(change, matches)
-    return {
-      change: handed.change,
-      entry: {
+    const matches: Match[] = []
+    const settle = (handed: Handed, outcome: WriteOutcome): void => {
+      if (stepLease !== undefined) executor.settle(handed.change.job, outcome)
+      this.#answer(handed, matches, outcome)
+    }
+    try {
+      const reservations = this.#match(change, mayHandOver ? matches : undefined)
+      const handed = this.#handOver(change, matches)
+      const entry = {
         ...(handed.handOvers.length > 0 && { handOvers: handed.handOvers }),
         ...(reservations.length > 0 && { reservations }),
         ...(stepLease && { stepLease }),
-      },
-      settle: (outcome) => {
-        if (stepLease !== undefined) executor.settle(handed.change.job, outcome)
-        this.#answer(handed, matches, outcome)
-      },
+      }
+      return { change: handed.change, entry, settle: (outcome) => settle(handed, outcome) }
+    } catch (error) {
+      // Nothing will be written; who was taken out of the room must not wait for ever.
+      settle({ change, handOvers: [] }, 'not_written')
+      throw error
     }
   }
 
   /** Finds a waiting poll for each task, or says who should have it first. */
-  #match({ job, effects }: Changed): {
-    matches: readonly Match[]
-    reservations: readonly Reservation[]
-  } {
-    const matches: Match[] = []
+  #match({ job, effects }: Changed, matches: Match[] | undefined): readonly Reservation[] {
     const reservations: Reservation[] = []
+    const offered = offeredIn(job)
     for (const effect of effects) {
       if (effect.kind !== 'offer_task') continue
       const { task } = effect
       // What was offered and withdrawn in one write is nobody's.
-      if (find(job, task.taskId)?.run.phase.kind !== 'offered') continue
+      if (!offered.has(task.taskId)) continue
       const reservation = this.#options.matchmaker.reservationFor(task)
-      if (!this.#seat(task, reservation, matches) && reservation !== undefined) {
+      const isSeated = matches !== undefined && this.#seat(task, reservation, matches)
+      if (!isSeated && reservation !== undefined) {
         reservations.push(reservation)
       }
     }
-    return { matches, reservations }
+    return reservations
   }
 
   /** Whether a poll that waits here is to have the task. */
   #seat(task: OfferedTask, reservation: Reservation | undefined, matches: Match[]): boolean {
-    const { room, clock } = this.#options
+    const { room, clock, learn } = this.#options
     // Whose turn it is, and who holds least, is known to the store alone.
     if (reservation !== undefined && reservation.choose !== 'best') return false
-    const best = reservation?.candidates[0]?.workerId
+    const best = reservation?.candidates[0]
     const { avoid, demand } = task
     const avoided = avoid !== null && avoid.until > clock.now() ? avoid.workerId : undefined
-    const isWanted = (workerId: string): boolean =>
-      workerId !== avoided && (best === undefined || workerId === best)
+    // And so is whether a worker that should have fewer than it could take has that many.
+    const isWanted = ({ workerId, maxConcurrentTasks }: WorkerRecord): boolean =>
+      workerId !== avoided &&
+      (best === undefined || (workerId === best.workerId && maxConcurrentTasks <= best.capacity))
     const classId = classIdOf(demand)
-    room.learn({ classId, demand })
-    const guest = room.take(classId, isWanted)
+    learn({ classId, demand })
+    const guest = room.take(classId, isWanted, best?.workerId)
     if (guest !== undefined) {
       matches.push({ guest, tasks: [task] })
       return true
@@ -111,17 +126,14 @@ export class HandOff {
     const seated = matches.find(
       ({ guest: { worker, max }, tasks }) =>
         tasks.length < max &&
-        isWanted(worker.workerId) &&
+        isWanted(worker) &&
         tasks.some((other) => classIdOf(other.demand) === classId),
     )
     seated?.tasks.push(task)
     return seated !== undefined
   }
 
-  #handOver(
-    change: Changed,
-    matches: readonly Match[],
-  ): { readonly change: Changed; readonly handOvers: readonly HandOver[] } {
+  #handOver(change: Changed, matches: readonly Match[]): Handed {
     const { clock, leaseMs } = this.#options
     const now = clock.now()
     const handOvers: HandOver[] = []
@@ -146,21 +158,19 @@ export class HandOff {
     return mergeChanges(change, decision)
   }
 
-  #answer(
-    { change, handOvers }: { readonly change: Changed; readonly handOvers: readonly HandOver[] },
-    matches: readonly Match[],
-    outcome: WriteOutcome,
-  ): void {
+  #answer({ change, handOvers }: Handed, matches: readonly Match[], outcome: WriteOutcome): void {
+    const { takeBacks } = this.#options
     for (const { guest, tasks } of matches) {
       if (outcome === 'written') {
+        for (const task of tasks) takeBacks.noteHanded(task)
         guest.answer({ tasks: tasks.map((task) => handedTask(change, task, handOvers)) })
         continue
       }
       // A call of nobody's: the poll looks once more, and waits again.
-      guest.answer({ number: 0, classId: '' })
+      guest.answer(LOOK_AGAIN)
       const { workerId } = guest.worker
       if (outcome === 'unknown') {
-        for (const task of tasks) this.#options.onUncertain(task, workerId)
+        for (const task of tasks) takeBacks.noteUncertain(task, workerId)
       }
     }
   }
@@ -178,4 +188,9 @@ function handedTask(
     leaseExpiresAt: lease === undefined ? 0 : lease.now + lease.leaseMs,
     deadlineAt: phase?.kind === 'claimed' ? phase.deadlineAt : 0,
   }
+}
+
+function offeredIn({ wait }: Job): ReadonlySet<string> {
+  const offered = tasksOf(wait).filter(({ run }) => run.phase.kind === 'offered')
+  return new Set(offered.map(({ run }) => run.taskId))
 }

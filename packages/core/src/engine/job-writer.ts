@@ -6,21 +6,26 @@ import type { CreatedEvent, JobEvent } from '../job/event.ts'
 import { assertChange } from '../job/invariants.ts'
 import type { Job } from '../job/job.ts'
 import type { Rules } from '../job/rules.ts'
+import type { Withdrawal } from '../ports/hint.ts'
 import type { CommitEntry, CommitOutcome, Storage } from '../ports/storage.ts'
 import { Committer } from './committer.ts'
 import type { HandedOff } from './hand-off.ts'
 import { Lanes } from './lanes.ts'
 import { mergeChanges, type Changed } from './merge-changes.ts'
 import { RecentJobs } from './recent-jobs.ts'
+import { withdrawnTasks } from './withdrawn-tasks.ts'
 
 /** Each try means that another process changed the job in between; that many in a row is a fault. */
 const MAX_CONFLICTS = 100
+
+/** @param mayHandOver - whether tasks may go to polls that wait here. */
+type Prepare = (change: Changed, mayHandOver: boolean) => HandedOff
 
 export interface JobWriterOptions {
   readonly storage: Storage
   readonly rules: Rules
   /** What this process sees to itself of a change. Default: nothing. */
-  readonly prepare?: (change: Changed) => HandedOff
+  readonly prepare?: Prepare
   /** Checks every change against the promises of `advance`. For tests and development. */
   readonly checkInvariants: boolean
 }
@@ -41,13 +46,15 @@ interface Word {
 interface Verdicts {
   /** All changes as one; `undefined` when there is none. */
   readonly change: Changed | undefined
+  /** What the change is made of. */
+  readonly events: readonly JobEvent[]
   readonly verdicts: readonly PromiseSettledResult<Decision>[]
 }
 
 export class JobWriter {
   readonly #storage: Storage
   readonly #rules: Rules
-  readonly #prepare: (change: Changed) => HandedOff
+  readonly #prepare: Prepare
   readonly #recent = new RecentJobs()
   readonly #checkInvariants: boolean
   readonly #committer: Committer
@@ -81,9 +88,10 @@ export class JobWriter {
   ): Promise<readonly PromiseSettledResult<Decision>[]> {
     const known = words.length === 1 ? words[0]?.known : undefined
     let remembered = known ?? this.#recent.find(jobId)
+    let mayHandOver = true
     for (let tries = 0; tries < MAX_CONFLICTS; tries += 1) {
       const job = remembered ?? (await this.#storage.findJob(jobId))
-      const { change, verdicts } = await this.#decideAll(job, words)
+      const { change, events, verdicts } = await this.#decideAll(job, words)
       if (change === undefined) {
         const isSure = remembered === undefined || remembered === known
         if (isSure) return verdicts
@@ -91,9 +99,12 @@ export class JobWriter {
         remembered = undefined
         continue
       }
-      const handedOff = tries === 0 ? this.#prepare(change) : asItIs(change)
-      const outcome = await this.#commit(handedOff, job?.version ?? 0)
+      const handedOff = this.#prepare(change, mayHandOver)
+      const withdrawn = withdrawnTasks(job, handedOff.change.job, events)
+      const outcome = await this.#commit(telling(handedOff, withdrawn), job?.version ?? 0)
       if (outcome.kind === 'committed') return verdicts
+      // Whoever waits here has no room after all: others may.
+      if (outcome.kind === 'no_room') mayHandOver = false
       remembered = undefined
     }
     const message = `Job ${jobId} is being changed by too many at once; try again.`
@@ -102,20 +113,24 @@ export class JobWriter {
 
   async #decideAll(job: Job | undefined, words: readonly Word[]): Promise<Verdicts> {
     const verdicts: PromiseSettledResult<Decision>[] = []
+    const events: JobEvent[] = []
     let change: Changed | undefined
     for (const { source } of words) {
       try {
         const latest = change?.job ?? job
         const event = typeof source === 'function' ? await source(latest) : source
         const decision = this.decide(latest, event)
-        if (decision.kind === 'changed') change = mergeChanges(change, decision)
+        if (decision.kind === 'changed') {
+          change = mergeChanges(change, decision)
+          events.push(event)
+        }
         verdicts.push({ status: 'fulfilled', value: decision })
       } catch (reason) {
         // The fault of one word is not the others'.
         verdicts.push({ status: 'rejected', reason })
       }
     }
-    return { change, verdicts }
+    return { change, events, verdicts }
   }
 
   /** Writes the first document of a job. */
@@ -125,7 +140,7 @@ export class JobWriter {
   ): Promise<CommitOutcome> {
     const decision = this.decide(undefined, event)
     if (decision.kind !== 'changed') return { kind: 'conflict' }
-    return this.#commit(this.#prepare(decision), 0, idempotency)
+    return this.#commit(this.#prepare(decision, true), 0, idempotency)
   }
 
   /** Calls back after each change that this process makes to a job. Returns the way to stop. */
@@ -162,16 +177,20 @@ export class JobWriter {
   ): Promise<CommitOutcome> {
     const { job, effects } = change
     const entry = { job, expectedVersion, effects, ...handed, ...(idempotency && { idempotency }) }
+    const outcome = await this.#tryCommit(entry, settle)
+    const isWritten = outcome.kind === 'committed'
+    if (isWritten) this.#recent.keep(job)
+    else this.#recent.forget(job.id)
+    settle(isWritten ? 'written' : 'not_written')
+    if (isWritten) this.announce(job.id)
+    return outcome
+  }
+
+  async #tryCommit(entry: CommitEntry, settle: HandedOff['settle']): Promise<CommitOutcome> {
     try {
-      const outcome = await this.#committer.commit(entry)
-      const isWritten = outcome.kind === 'committed'
-      if (isWritten) this.#recent.keep(job)
-      else this.#recent.forget(job.id)
-      settle(isWritten ? 'written' : 'not_written')
-      if (isWritten) this.announce(job.id)
-      return outcome
+      return await this.#committer.commit(entry)
     } catch (error) {
-      this.#recent.forget(job.id)
+      this.#recent.forget(entry.job.id)
       settle('unknown')
       throw error
     }
@@ -180,4 +199,10 @@ export class JobWriter {
 
 function asItIs(change: Changed): HandedOff {
   return { change, entry: {}, settle: () => undefined }
+}
+
+/** The change, with what it says to workers. */
+function telling(handedOff: HandedOff, withdrawn: readonly Withdrawal[]): HandedOff {
+  if (withdrawn.length === 0) return handedOff
+  return { ...handedOff, entry: { ...handedOff.entry, withdrawn } }
 }

@@ -36,9 +36,11 @@ export class OutboxBound {
     this.#checkAt = now + CHECK_MS
     const waiting = await storage.countRecords()
     if (waiting >= this.#maxRecords * WARN_AT) this.#warn(waiting, now)
-    for (let left = waiting - this.#maxRecords; left > 0; left -= BATCH) {
+    // Counted anew each time: other orchestrators drop, too.
+    for (let left = waiting - this.#maxRecords; left > 0;) {
       const dropped = await storage.dropOldestRecords(Math.min(left, BATCH))
       this.#metrics.countDropped(dropped)
+      left = (await storage.countRecords()) - this.#maxRecords
     }
   }
 

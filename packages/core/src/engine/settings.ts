@@ -17,6 +17,8 @@ export interface EngineSettings {
   readonly maxDataBytes: number
   /** History rows that may wait for the history; beyond that the oldest are dropped. Default 1 000 000. */
   readonly maxOutboxRecords: number
+  /** Workers whose reputation is less get no tasks until it has recovered. Default 0.3; 0 for no such rule. */
+  readonly minReputation: number
 }
 
 export const DEFAULT_SETTINGS: EngineSettings = {
@@ -28,6 +30,7 @@ export const DEFAULT_SETTINGS: EngineSettings = {
   idempotencyTtlMs: 86_400_000,
   maxDataBytes: 1024 * 1024,
   maxOutboxRecords: 1_000_000,
+  minReputation: 0.3,
 }
 
 /** A worker, and what it holds, is given up after two missed beats. */

@@ -7,8 +7,9 @@ import { reasonOf } from '../job/on-rearm.ts'
 import type { Job } from '../job/job.ts'
 import { reportOf } from '../job/transition.ts'
 import { waitEffects } from '../job/wait-effects.ts'
-import type { TaskInWait } from '../job/task.ts'
+import type { TaskRun } from '../job/task.ts'
 import { tasksOf, type ChildReport } from '../job/wait.ts'
+import { allEnded } from './all-ended.ts'
 import type { EngineParts } from './engine-parts.ts'
 import { Loop } from './loop.ts'
 import type { Metrics } from './metrics.ts'
@@ -19,6 +20,10 @@ const QUIET_MS = 60_000
 const AGAIN_MS = 600_000
 const ROUND_MS = 10_000
 const BATCH = 100
+/** After a full round: there may be a million of them, and other things to do. */
+const FULL_ROUND_MS = 1_000
+/** How long a claim may be on its way to its job. */
+const CLAIM_PATIENCE_MS = 5_000
 /** How long word to make a child may be on its way before the child counts as lost. */
 const CHILD_PATIENCE_MS = 3_600_000
 
@@ -46,46 +51,55 @@ export class Sweeper {
     const { storage, clock } = this.#parts
     const claim = { now: clock.now(), quietMs: QUIET_MS, leaseMs: AGAIN_MS, limit: BATCH }
     const jobs = await storage.claimQuietJobs(claim)
-    await Promise.all(jobs.map((job) => this.#look(job)))
-    return jobs.length === BATCH ? 0 : ROUND_MS
+    await allEnded(jobs.map((job) => this.#look(job)))
+    return jobs.length === BATCH ? FULL_ROUND_MS : ROUND_MS
   }
 
   async #look(job: Job): Promise<void> {
     if (job.wait?.for === 'child') await this.#lookAtChild(job, job.wait.childId)
-    const missing = await this.#missing(job)
-    if (missing.length === 0) return
+    const { rearmed, lost } = await this.#missing(job)
     const { writer, clock } = this.#parts
     const at = clock.now()
-    const held = new Set(
-      tasksOf(job.wait)
-        .filter(isHeld)
-        .map(({ run }) => run.taskId),
-    )
     const events = [
-      { kind: 'rearm_requested', at, missing: missing.filter((id) => !held.has(id)) } as const,
-      // Somebody may be at work on it, but nobody watches over him any more.
-      ...missing
-        .filter((id) => held.has(id))
-        .map((taskId) => ({ kind: 'task_lost', at, taskId }) as const),
+      ...(rearmed.length > 0 ? [{ kind: 'rearm_requested', at, missing: rearmed } as const] : []),
+      ...lost.map((taskId) => ({ kind: 'task_lost', at, taskId }) as const),
     ]
     for (const event of events) {
       const decision = await writer.apply(job.id, event)
-      if (decision.kind === 'changed') this.#report(job, missing)
+      if (decision.kind === 'changed') this.#report(job, [...rearmed, ...lost])
     }
   }
 
-  /** What should wake a job and is not in the store. */
-  async #missing(job: Job): Promise<readonly string[]> {
+  /** What should wake a job and does not: what to ask for again, and tasks to give to others. */
+  async #missing(
+    job: Job,
+  ): Promise<{ readonly rearmed: readonly string[]; readonly lost: readonly string[] }> {
     const effects = waitEffects(undefined, job)
-    if (effects.length === 0) return []
-    const { steps, tasks, deadlines } = await this.#parts.storage.findMissing({
+    if (effects.length === 0) return { rearmed: [], lost: [] }
+    const { storage, clock } = this.#parts
+    const runs = tasksOf(job.wait).map(({ run }) => run)
+    const idsIn = (phase: TaskRun['phase']['kind']): readonly string[] =>
+      runs.filter((run) => run.phase.kind === phase).map(({ taskId }) => taskId)
+    const asked = {
       steps: effects.flatMap((effect) => (effect.kind === 'run_step' ? [reasonOf(effect)] : [])),
       tasks: effects.flatMap((effect) => (effect.kind === 'offer_task' ? [reasonOf(effect)] : [])),
+      offered: idsIn('offered'),
       deadlines: effects.flatMap((effect) =>
         effect.kind === 'set_deadline' ? [{ jobId: job.id, key: effect.key }] : [],
       ),
-    })
-    return [...steps, ...tasks, ...deadlines.map(({ key }) => key)]
+    }
+    const found = await storage.findMissing(asked, clock.now() - CLAIM_PATIENCE_MS)
+    const held = new Set(idsIn('claimed'))
+    return {
+      rearmed: [
+        ...found.steps,
+        ...found.tasks.filter((id) => !held.has(id)),
+        ...found.deadlines.map(({ key }) => key),
+      ],
+      // Somebody may be at work on them, but nobody watches over him any more; or he has one that its job
+      // does not know to be his.
+      lost: [...found.tasks.filter((id) => held.has(id)), ...found.offered],
+    }
   }
 
   /** A child that lives will tell its parent; of one that has ended, or is not there, we tell it. */
@@ -108,10 +122,6 @@ export class Sweeper {
       'a job had nothing to wake it, and was helped; has the store lost data?',
     )
   }
-}
-
-function isHeld({ run }: TaskInWait): boolean {
-  return run.phase.kind === 'claimed'
 }
 
 function lostChild(parent: Job, jobId: string): ChildReport {

@@ -9,7 +9,14 @@ export interface Call {
   /** Calls are numbered, so that each poll tries for each one once. */
   readonly number: number
   readonly classId: string
+  /** Polls that have looked for it in vain. */
+  readonly tries: number
+  /** There may be more of them than this one; who finds one calls the next. */
+  readonly isOfMany: boolean
 }
+
+/** Makes a poll look once more; it is passed on to nobody. */
+export const LOOK_AGAIN: Call = { number: 0, classId: '', tries: 0, isOfMany: false }
 
 /** What ends a wait: a call to look, tasks that are there already, or nothing. */
 export type Wake = Call | { readonly tasks: readonly HandedTask[] } | undefined
@@ -94,8 +101,12 @@ export class WaitingRoom {
 
   /** Wakes the poll that has waited longest of those that fit: one per task, so that no herd runs. */
   call(classId: string): void {
-    this.#calls += 1
-    this.passOn({ number: this.#calls, classId })
+    this.passOn(this.#newCall(classId))
+  }
+
+  /** Wakes one poll for tasks of unknown number, which wakes the next if it finds one. */
+  callForMany(classId: string): void {
+    this.passOn({ ...this.#newCall(classId), isOfMany: true })
   }
 
   /** A woken poll could not take the task (it left, or was full): the next one gets a try. */
@@ -112,8 +123,7 @@ export class WaitingRoom {
   callWorker(workerId: string, classId: string): boolean {
     const [entry] = this.#byWorker.get(workerId) ?? []
     if (entry === undefined) return false
-    this.#calls += 1
-    this.#wake(entry, { number: this.#calls, classId })
+    this.#wake(entry, this.#newCall(classId))
     return true
   }
 
@@ -121,14 +131,24 @@ export class WaitingRoom {
   recheck(workerId: string): void {
     for (const entry of [...(this.#byWorker.get(workerId) ?? [])]) {
       this.#depart(entry)
-      entry.answer({ number: entry.tried, classId: '' })
+      entry.answer({ ...LOOK_AGAIN, number: entry.tried })
     }
   }
 
-  /** Takes out the poll that has waited longest of those that fit, and that `isWanted` says yes of. */
-  take(classId: string, isWanted: (workerId: string) => boolean): Guest | undefined {
-    for (const entry of this.#classes.get(classId)?.entries ?? []) {
-      if (!isWanted(entry.worker.workerId)) continue
+  /**
+   * Takes out the poll that has waited longest of those that fit, and that `isWanted` says yes of.
+   * @param workerId - of this worker alone; it is found without a look at the others.
+   */
+  take(
+    classId: string,
+    isWanted: (worker: WorkerRecord) => boolean,
+    workerId?: string,
+  ): Guest | undefined {
+    const openClass = this.#classes.get(classId)
+    if (openClass === undefined) return undefined
+    const entries = workerId === undefined ? openClass.entries : this.#byWorker.get(workerId)
+    for (const entry of entries ?? []) {
+      if (!entry.classes.has(openClass) || !isWanted(entry.worker)) continue
       this.#depart(entry)
       return entry
     }
@@ -143,6 +163,11 @@ export class WaitingRoom {
         entry.answer(undefined)
       }
     }
+  }
+
+  #newCall(classId: string): Call {
+    this.#calls += 1
+    return { number: this.#calls, classId, tries: 0, isOfMany: false }
   }
 
   #wake(entry: Entry, call: Call): void {

@@ -18,11 +18,16 @@ import { disconnectSignal } from './disconnect-signal.ts'
 import { historyRow } from './history-view.ts'
 import { idempotencyKeyOf } from './idempotency-key.ts'
 import { jobView } from './job-view.ts'
+import { pendingTaskView } from './pending-routes.ts'
 import { tracingOf } from './tracing.ts'
 import { workerView } from './worker-view.ts'
 
 /** Longest time that a read of a job may wait for a change, in seconds. */
 const MAX_WAIT_SECONDS = 60
+/** Most tasks that a job's view tells of. */
+const MAX_PENDING = 20
+/** A task that is taken sooner needs no explanation. */
+const WORTH_TELLING_MS = 1_000
 
 interface ReadJob extends JobParams {
   readonly Querystring: { readonly wait?: string; readonly since?: string }
@@ -79,10 +84,16 @@ async function read(
   const job = await engine.readJob(request.params.jobId, scopeOf(caller))
   const waitMs = waitOf(request.query.wait)
   const changedAfter = momentOf(request.query.since)
-  if (waitMs === 0 || job.wait === null) return jobView(job, approvalPaths(job, caller, options))
   const signal = disconnectSignal(reply)
-  const latest = await engine.readChangedJob(job, { waitMs, changedAfter, signal })
-  return jobView(latest, approvalPaths(latest, caller, options))
+  const isToWait = waitMs > 0 && job.wait !== null
+  const latest = isToWait
+    ? await engine.readChangedJob(job, { waitMs, changedAfter, signal })
+    : job
+  const pending = engine.shortages.inJob(latest, { limit: MAX_PENDING, waitedMs: WORTH_TELLING_MS })
+  return {
+    ...jobView(latest, approvalPaths(latest, caller, options)),
+    pending_tasks: pending.map(pendingTaskView),
+  }
 }
 
 interface Creation {

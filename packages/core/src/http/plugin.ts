@@ -14,13 +14,18 @@ import { commonClientRoutes, createRoute, quarantineRoute } from './client-route
 import { deadLetterRoutes } from './dead-letter-routes.ts'
 import { answerError, answerNotFound } from './error-handler.ts'
 import { eventRoutes } from './event-routes.ts'
+import { fleetRoutes } from './fleet-routes.ts'
 import { graphRoutes } from './graph-routes.ts'
+import { jobStreamRoutes } from './job-stream-routes.ts'
+import { pendingRoutes } from './pending-routes.ts'
 import { quarantineRoutes } from './quarantine-routes.ts'
 import type { RateLimitOptions } from './rate-limits.ts'
 import { readyRoute } from './ready-route.ts'
+import { acceptUpgrades } from './upgrades.ts'
 import { workerAuth, type WorkerTokens } from './worker-auth.ts'
 import { UsefulRequests, withWorkerLimit } from './worker-rate-limit.ts'
 import { workerRoutes } from './worker-routes.ts'
+import { SOCKET_PATH, workerSocketRoutes } from './worker-socket.ts'
 
 export interface HttpOptions {
   readonly engine: Engine
@@ -67,8 +72,11 @@ export function httpPlugin(options: HttpOptions): FastifyPluginCallback {
     })
     quarantineRoute(app, client)
     approvalRoutes(app, client)
+    acceptUpgrades(app, SOCKET_PATH)
     app.register((scope, _scopeOptions, ready) => {
       checkFirst(scope, worker.auth.checkToken)
+      // A connection is opened once and stays; it is no poll that brings nothing.
+      workerSocketRoutes(scope, worker)
       withWorkerLimit(scope, worker, (inner) => {
         workerRoutes(inner, worker)
       })
@@ -108,8 +116,11 @@ function clientRoutes(app: FastifyInstance, options: ClientRoutesOptions, prefix
         withClientLimit(scope, options, (inner) => {
           commonClientRoutes(inner, options)
           eventRoutes(inner, options)
+          jobStreamRoutes(inner, options)
           quarantineRoutes(inner, options)
           deadLetterRoutes(inner, options)
+          fleetRoutes(inner, options)
+          pendingRoutes(inner, options)
           graphRoutes(inner, options)
           for (const blueprint of blueprints) {
             if (blueprint.version === version) createRoute(inner, blueprint, options)

@@ -78,7 +78,8 @@ function actingId(
   return id
 }
 
-function mismatch(authenticated: string, claimed: string): AuthError {
+/** The error for a message that names another worker than the one who sent it. */
+export function mismatch(authenticated: string, claimed: string): AuthError {
   const message = `Forbidden: Authenticated worker '${authenticated}' cannot act for another worker '${claimed}'.`
   return new AuthError('WORKER_MISMATCH', { message })
 }

@@ -13,6 +13,8 @@ import { accepted } from '../engine/refusal.ts'
 import type { Decision } from '../job/decision.ts'
 import { toJsonObject } from '../json/to-json.ts'
 import type { Ids } from '../ports/ids.ts'
+import { chunkOf, isStreamEvent, takeChunks } from './stream-events.ts'
+import { mismatch } from './worker-auth.ts'
 
 export interface WorkerEventOptions {
   readonly engine: Engine
@@ -29,6 +31,11 @@ export async function takeWorkerEvent(
   { engine, ids }: WorkerEventOptions,
 ): Promise<EventReply> {
   const event = normaliseEvent(body, workerId)
+  if (event.workerId !== workerId) throw mismatch(workerId, event.workerId)
+  const { lines } = engine
+  if (isStreamEvent(event, workerId, lines)) {
+    return takeChunks(event, workerId, [chunkOf(event)], lines)
+  }
   const isProgress = event.eventType === PROGRESS_EVENT
   const progress = isProgress ? progressOf(event) : undefined
   const { jobId } = event

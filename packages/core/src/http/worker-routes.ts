@@ -3,12 +3,17 @@ import {
   normaliseHeartbeat,
   normaliseRegistration,
   normaliseResult,
+  parseEventBatch,
   parsePollQuery,
+  parseTaskAck,
   PROTOCOL_VERSION,
   protocolWarning,
   HEADERS,
   type PollQuery,
+  type Result,
   type ResultAck,
+  type TaskAckReply,
+  type TaskBatch,
   type TaskPayload,
 } from '@avtomatika/protocol'
 import type { FastifyInstance, FastifyReply, FastifyRequest } from 'fastify'
@@ -17,6 +22,8 @@ import { accepted } from '../engine/refusal.ts'
 import type { Decision } from '../job/decision.ts'
 import { actingWorker } from './acting-worker.ts'
 import { disconnectSignal } from './disconnect-signal.ts'
+import { takeEventBatch } from './event-batch.ts'
+import { takeResultBatch } from './result-batch.ts'
 import type { WorkerAuth } from './worker-auth.ts'
 import { takeWorkerEvent, type WorkerEventOptions } from './worker-events.ts'
 import type { UsefulRequests } from './worker-rate-limit.ts'
@@ -36,13 +43,22 @@ interface WorkerParams {
 
 export function workerRoutes(app: FastifyInstance, options: WorkerRoutesOptions): void {
   const { engine, auth, useful } = options
+  const takeResult = async (workerId: string, result: Result): Promise<ResultAck> =>
+    acknowledgement(await engine.reportResult(workerId, result))
   app.post('/_worker/workers/register', async (request) => {
     actingWorker(request, auth)
-    const worker = await engine.fleet.register(normaliseRegistration(request.body))
+    const registration = normaliseRegistration(request.body)
+    const { features } = registration
+    const worker = await engine.fleet.register(registration)
     request.log.info({ workerId: worker.workerId, skills: worker.skills }, 'worker registered')
     const spoken = request.headers[HEADERS.protocolVersion]
     const warning = protocolWarning(typeof spoken === 'string' ? spoken : undefined)
-    return { status: 'registered', version: PROTOCOL_VERSION, warning }
+    return {
+      status: 'registered',
+      version: PROTOCOL_VERSION,
+      warning,
+      ...(features.length > 0 && { features }),
+    }
   })
   app.get<WorkerParams>(
     '/_worker/workers/:workerId/tasks/next',
@@ -57,19 +73,31 @@ export function workerRoutes(app: FastifyInstance, options: WorkerRoutesOptions)
       const workerId = actingWorker(request, auth)
       const beat = normaliseHeartbeat(request.body)
       const { cancelTaskIds } = await engine.fleet.heartbeat(workerId, beat)
+      engine.lines.noteListed(beat.currentTasks ?? [])
       if (beat.empty) return { status: 'ttl_refreshed' }
       return { status: 'ok', ...(cancelTaskIds.length > 0 && { cancel_task_ids: cancelTaskIds }) }
     },
   )
   app.post('/_worker/tasks/result', async (request) => {
     const workerId = actingWorker(request, auth)
-    const result = normaliseResult(request.body)
-    const answer = acknowledgement(await engine.reportResult(workerId, result))
+    const answer = await takeResult(workerId, normaliseResult(request.body))
     if (answer.status === 'accepted') useful.add(request)
     return answer
   })
+  app.post('/_worker/tasks/results', (request) =>
+    takeResultBatch(request, { auth, useful, takeResult }),
+  )
+  app.post('/_worker/tasks/ack', async (request): Promise<TaskAckReply> => {
+    const workerId = actingWorker(request, auth)
+    const gone = await engine.lines.acknowledge(workerId, parseTaskAck(request.body))
+    useful.add(request)
+    return { status: 'ok', ...(gone.length > 0 && { cancel_task_ids: [...gone] }) }
+  })
   app.post('/_worker/events', async (request) => {
     const workerId = actingWorker(request, auth)
+    const { log } = request
+    const batch = parseEventBatch(request.body)
+    if (batch !== undefined) return takeEventBatch(batch, workerId, { ...options, log })
     return takeWorkerEvent(request.body, workerId, options)
   })
 }
@@ -84,24 +112,47 @@ async function poll(
   const signal = disconnectSignal(reply)
   const waitMs = Math.min(query.timeoutMs ?? pollTimeoutMs, pollTimeoutMs)
   const { max, availableSkills } = query
-  const tasks = await engine.dispatcher.poll({ workerId, waitMs, max, availableSkills, signal })
-  const [first] = tasks
-  if (first === undefined) return reply.status(204).send()
+  const { lines } = engine
+  const isToldHere = query.batch && lines.understands(workerId, 'cancel_in_poll')
+  const news = isToldHere ? lines.withdrawals.expect(workerId) : undefined
+  // What a worker should stop is worth an answer without tasks.
+  const until = news === undefined ? signal : AbortSignal.any([signal, news.signal])
+  const tasks = await engine.dispatcher
+    .poll({ workerId, waitMs, max, availableSkills, signal: until })
+    .catch((error: unknown) => {
+      news?.leave()
+      throw error
+    })
   if (signal.aborted) {
-    await Promise.all(tasks.map(({ task }) => engine.dispatcher.takeBack(task, workerId)))
+    news?.leave()
+    await Promise.all(tasks.map(({ task }) => engine.takeBacks.take(task, workerId)))
     return reply.status(204).send()
   }
+  const answer = pollAnswer(query, { tasks, cancelTaskIds: news?.take() ?? [], now: now() })
+  if (answer === undefined) return reply.status(204).send()
   useful.add(request)
-  return reply.send(pollAnswer(query, first, tasks, now()))
+  lines.handed(tasks, workerId)
+  return reply.send(answer)
 }
 
+interface PollOutcome {
+  readonly tasks: readonly HandedTask[]
+  readonly cancelTaskIds: readonly string[]
+  readonly now: number
+}
+
+/** `undefined`: there is nothing to say. */
 function pollAnswer(
   { batch }: PollQuery,
-  first: HandedTask,
-  tasks: readonly HandedTask[],
-  now: number,
-): TaskPayload | { readonly tasks: readonly TaskPayload[] } {
-  return batch ? { tasks: tasks.map((task) => payload(task, now)) } : payload(first, now)
+  { tasks, cancelTaskIds, now }: PollOutcome,
+): TaskPayload | TaskBatch | undefined {
+  const [first] = tasks
+  if (first === undefined && cancelTaskIds.length === 0) return undefined
+  if (first !== undefined && !batch) return payload(first, now)
+  return {
+    tasks: tasks.map((task) => payload(task, now)),
+    ...(cancelTaskIds.length > 0 && { cancel_task_ids: [...cancelTaskIds] }),
+  }
 }
 
 function payload({ task, leaseExpiresAt, deadlineAt }: HandedTask, now: number): TaskPayload {

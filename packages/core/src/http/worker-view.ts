@@ -17,7 +17,7 @@ export function workerView(worker: WorkerRecord): WorkerView {
     ...publicFields(worker.registration),
     worker_id: worker.workerId,
     worker_type: worker.workerType,
-    status: worker.status,
+    status: worker.isDraining === true ? 'draining' : worker.status,
     load: worker.load,
     supported_skills: worker.skills.map(({ name, version }) => ({ name, version })),
     supported_tasks: worker.skills.map(({ name }) => name),

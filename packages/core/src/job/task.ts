@@ -12,6 +12,8 @@ export interface TaskDemand {
   readonly resources?: JsonObject
   /** The most that the task may cost at its worker. */
   readonly maxCost?: number
+  /** Ids of workers' input schemas that the params do not match, in order. Told by the engine alone. */
+  readonly misfits?: readonly string[]
 }
 
 /** A task as its blueprint asked for it; durations in milliseconds. */

@@ -6,6 +6,7 @@
  * stored; what grows, grows with the logarithm of what waits.
  */
 import type { Effect } from '../job/effect.ts'
+import type { Job } from '../job/job.ts'
 import type { TaskDemand } from '../job/task.ts'
 import { unreachable } from '../job/unreachable.ts'
 import type { Hint } from '../ports/hint.ts'
@@ -20,6 +21,7 @@ import { MemoryLimits } from './memory-limits.ts'
 import { MemoryLocks } from './memory-locks.ts'
 import { MemoryMessages } from './memory-messages.ts'
 import { MemoryOutbox } from './memory-outbox.ts'
+import { MemoryReputations } from './memory-reputations.ts'
 import { MemorySteps } from './memory-steps.ts'
 import { MemoryTasks } from './memory-tasks.ts'
 import { MemoryWorkers } from './memory-workers.ts'
@@ -44,6 +46,7 @@ export class MemoryStorage implements Storage {
   readonly #tasks = new MemoryTasks()
   readonly #deadlines = new MemoryDeadlines()
   readonly #workers = new MemoryWorkers()
+  readonly #reputations = new MemoryReputations()
   readonly #messages = new MemoryMessages()
   readonly #locks = new MemoryLocks()
   readonly #limits = new MemoryLimits()
@@ -81,6 +84,22 @@ export class MemoryStorage implements Storage {
     return this.#call(() => this.#jobs.listQuarantined(...args))
   }
 
+  listJobsOnOffer({
+    ownerId,
+    limit,
+  }: Parameters<Storage['listJobsOnOffer']>[0]): ReturnType<Storage['listJobsOnOffer']> {
+    return this.#call(() => {
+      const found = new Map<string, Job>()
+      for (const { jobId } of this.#tasks.offered()) {
+        const job = this.#jobs.find(jobId)
+        const isSought = ownerId === undefined || job?.owner.clientId === ownerId
+        if (job !== undefined && isSought) found.set(jobId, job)
+        if (found.size >= limit) break
+      }
+      return [...found.values()]
+    })
+  }
+
   removeEndedJobs(
     ...args: Parameters<Storage['removeEndedJobs']>
   ): ReturnType<Storage['removeEndedJobs']> {
@@ -93,14 +112,14 @@ export class MemoryStorage implements Storage {
     return this.#call(() => this.#jobs.claimQuietJobs(...args))
   }
 
-  findMissing({
-    steps,
-    tasks,
-    deadlines,
-  }: Parameters<Storage['findMissing']>[0]): ReturnType<Storage['findMissing']> {
+  findMissing(
+    ...[reasons, givenBefore]: Parameters<Storage['findMissing']>
+  ): ReturnType<Storage['findMissing']> {
+    const { steps, tasks, offered, deadlines } = reasons
     return this.#call(() => ({
       steps: steps.filter((id) => !this.#steps.has(id)),
       tasks: tasks.filter((id) => !this.#tasks.has(id)),
+      offered: offered.filter((id) => this.#tasks.wasGiven(id, givenBefore)),
       deadlines: deadlines.filter((deadline) => !this.#deadlines.has(deadline)),
     }))
   }
@@ -300,10 +319,26 @@ export class MemoryStorage implements Storage {
     })
   }
 
+  rateWorkers(...args: Parameters<Storage['rateWorkers']>): ReturnType<Storage['rateWorkers']> {
+    return this.#call(() => this.#reputations.rateWorkers(...args))
+  }
+
+  readReputations(
+    ...args: Parameters<Storage['readReputations']>
+  ): ReturnType<Storage['readReputations']> {
+    return this.#call(() => this.#reputations.readReputations(...args))
+  }
+
   /** @throws UnavailableError `STORAGE_CLOSED` after `close`. */
   onHint(listener: (hint: Hint) => void): () => void {
     if (this.#isClosed) throw closedError('memory storage')
     return this.#hints.listen(listener)
+  }
+
+  tell(...args: Parameters<Storage['tell']>): ReturnType<Storage['tell']> {
+    return this.#call(() => {
+      this.#hints.tell(...args)
+    })
   }
 
   ping(): Promise<void> {

@@ -24,6 +24,9 @@ import type { Synchronous } from './synchronous.ts'
 import { TaskLeases, type LeasedTask } from './task-leases.ts'
 import { TaskReservations } from './task-reservations.ts'
 
+/** Types of tasks whose turns are remembered; one that is forgotten begins anew. */
+const MAX_TURNS = 1_000
+
 interface Offer {
   readonly task: OfferedTask
   readonly order: number
@@ -45,7 +48,7 @@ export class MemoryTasks implements Synchronous<TaskStore> {
   readonly #offers = new Map<string, Offer>()
   readonly #reserved = new TaskReservations<Offer>()
   readonly #leases = new TaskLeases()
-  /** The number of the last turn, by type of task. */
+  /** The number of the last turn, by type of task; the type that was used last stands at the end. */
   readonly #turns = new Map<string, number>()
   readonly #lost = new LeasedQueue<LostTask>()
   #offersMade = 0
@@ -100,6 +103,11 @@ export class MemoryTasks implements Synchronous<TaskStore> {
   has(taskId: string): boolean {
     const isLost = this.#lost.find(taskId) !== undefined
     return isLost || this.#offers.has(taskId) || this.#leases.has(taskId)
+  }
+
+  /** Whether a worker was given a task before a moment, and still has it. */
+  wasGiven(taskId: string, before: EpochMs): boolean {
+    return (this.#leases.givenAt(taskId) ?? Infinity) < before
   }
 
   /** The demand of a task that is on offer. */
@@ -176,6 +184,11 @@ export class MemoryTasks implements Synchronous<TaskStore> {
     this.#lost.remove(taskId)
   }
 
+  /** Tasks on offer, reserved ones too, the longest waiting first. */
+  *offered(): Iterable<OfferedTask> {
+    for (const { task } of this.#offers.values()) yield task
+  }
+
   countOfferedTasks(): number {
     return this.#offers.size
   }
@@ -223,7 +236,10 @@ export class MemoryTasks implements Synchronous<TaskStore> {
       }
       case 'turn': {
         const turn = (this.#turns.get(type) ?? -1) + 1
+        this.#turns.delete(type)
         this.#turns.set(type, turn)
+        const [oldest = type] = this.#turns.keys()
+        if (this.#turns.size > MAX_TURNS) this.#turns.delete(oldest)
         return withRoom[turn % withRoom.length]?.workerId
       }
       default:
@@ -250,13 +266,14 @@ export class MemoryTasks implements Synchronous<TaskStore> {
   }
 
   /** Compares what is reserved with the heads of the classes, never what stands behind them. */
-  #bestOf({ workerId, classIds }: TaskClaim): Offer | undefined {
+  #bestOf(claim: TaskClaim): Offer | undefined {
+    const { workerId, classIds } = claim
     let best: Offer | undefined
     const consider = (offer: Offer | undefined): void => {
       if (offer !== undefined && (best === undefined || isTakenBefore(offer, best))) best = offer
     }
     for (const offer of this.#reserved.of(workerId)) {
-      if (classIds.includes(offer.classId)) consider(offer)
+      if (classIds.includes(offer.classId) && !isAvoided(offer.task, claim)) consider(offer)
     }
     for (const classId of classIds) consider(this.#classes.get(classId)?.offers.first())
     return best

@@ -12,6 +12,11 @@ export class MemoryWorkers implements Synchronous<WorkerStore> {
   readonly #changes = new Map<string, number>()
   #changesMade = 0
 
+  /** Workers that are kept in mind. */
+  get size(): number {
+    return this.#workers.size
+  }
+
   putWorker(worker: WorkerRecord): void {
     this.#workers.set(worker.workerId, worker)
     this.#note(worker.workerId)
@@ -33,7 +38,7 @@ export class MemoryWorkers implements Synchronous<WorkerStore> {
     return worker !== undefined && worker.expiresAt > query.now ? worker : undefined
   }
 
-  /** The live workers; forgets the others, since nothing else would. */
+  /** The live workers; forgets the others. */
   listWorkers({ now }: { readonly now: EpochMs }): readonly WorkerRecord[] {
     for (const { workerId, expiresAt } of this.#workers.values()) {
       if (expiresAt > now) continue
@@ -48,6 +53,7 @@ export class MemoryWorkers implements Synchronous<WorkerStore> {
   }
 
   changedWorkers({ since, now }: Parameters<WorkerStore['changedWorkers']>[0]): WorkerChanges {
+    this.#forgetExpired(now)
     const known = Number(since ?? 0)
     const ids: string[] = []
     for (const [workerId, change] of [...this.#changes].reverse()) {
@@ -59,6 +65,17 @@ export class MemoryWorkers implements Synchronous<WorkerStore> {
       workers: workers.filter((worker) => worker !== undefined),
       removed: since === undefined ? [] : ids.filter((id) => !this.#workers.has(id)),
       cursor: String(this.#changesMade),
+    }
+  }
+
+  /** Who has been silent longest stands first, so this costs as much as there is to forget. */
+  #forgetExpired(now: EpochMs): void {
+    for (const workerId of this.#changes.keys()) {
+      const worker = this.#workers.get(workerId)
+      if (worker === undefined) continue
+      if (worker.expiresAt > now) return
+      this.#workers.delete(workerId)
+      this.#changes.delete(workerId)
     }
   }
 

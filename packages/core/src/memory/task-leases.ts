@@ -49,6 +49,10 @@ export class TaskLeases {
     return this.#byTask.has(taskId)
   }
 
+  givenAt(taskId: string): EpochMs | undefined {
+    return this.#byTask.get(taskId)?.givenAt
+  }
+
   countLive(workerId: string, now: EpochMs): number {
     return this.liveOf(workerId, now).length
   }

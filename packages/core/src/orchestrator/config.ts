@@ -51,6 +51,11 @@ export interface OrchestratorConfig {
   /** Expected pause between heartbeats; after two of them without one, a worker is gone. Default 60 000. */
   readonly workerHealthIntervalMs?: number
   /**
+   * Workers whose reputation (0 to 1) is less get no tasks until it has recovered. Default 0.3; 0 for no
+   * such rule.
+   */
+  readonly minReputation?: number
+  /**
    * Who may decide an approval: its owner and holders of a signed link, or anybody who knows the
    * job's id, as older clients expect. Default `owner`.
    */
@@ -144,6 +149,7 @@ export function resolveConfig(config: OrchestratorConfig): ResolvedConfig {
       `${name} must be a whole number from ${String(least)} to ${String(most)}, got ${String(value)}`,
     ]
   })
+  problems.push(...reputationProblems(config))
   problems.push(...approvalProblems(config), ...rateLimitProblems(config.rateLimits))
   if (problems.length > 0) {
     throw new ConfigError('CONFIG_INVALID', {
@@ -170,6 +176,11 @@ export function resolveConfig(config: OrchestratorConfig): ResolvedConfig {
   }
 }
 
+function reputationProblems({ minReputation = 0 }: OrchestratorConfig): string[] {
+  if (minReputation >= 0 && minReputation <= 1) return []
+  return [`minReputation must be from 0 to 1, got ${String(minReputation)}`]
+}
+
 /** Never repeats the secret. */
 function approvalProblems({ approvalAuth, approvalSecret }: OrchestratorConfig): string[] {
   const problems: string[] = []
@@ -191,6 +202,7 @@ function settingsOf(config: OrchestratorConfig): EngineSettings {
     idempotencyTtlMs: rest.idempotencyTtlMs,
     maxDataBytes: config.maxDataBytes ?? rest.maxDataBytes,
     maxOutboxRecords: config.maxOutboxRecords ?? rest.maxOutboxRecords,
+    minReputation: config.minReputation ?? rest.minReputation,
     rules: {
       maxTransitions: config.maxTransitions ?? rules.maxTransitions,
       maxDepth: config.maxDepth ?? rules.maxDepth,

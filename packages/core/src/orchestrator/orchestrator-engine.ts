@@ -15,6 +15,7 @@ import { Engine } from '../engine/engine.ts'
 import type { Hooks } from '../engine/hooks.ts'
 import { Retention } from '../engine/retention.ts'
 import { Schedules } from '../engine/schedules.ts'
+import type { Strategy } from '../engine/strategies.ts'
 import { Timetable } from '../engine/timetable.ts'
 import { answerUnroutable } from '../http/error-handler.ts'
 import { BODY_LIMIT, httpPlugin } from '../http/plugin.ts'
@@ -52,6 +53,22 @@ export interface OrchestratorOptions {
   readonly notifier?: () => Notifier
   /** Makes who says when schedules are due, once per start. Default: this process, by `clock`. */
   readonly scheduler?: () => Scheduler
+  /**
+   * Strategies of your own, by the name that dispatches use; one that is named like one of ours takes its
+   * place.
+   *
+   * @example
+   * ```ts
+   * new OrchestratorEngine({
+   *   strategies: {
+   *     most_reputed: (workers) => ({
+   *       order: workers.toSorted((a, b) => b.reputation - a.reputation).map((one) => one.workerId),
+   *     }),
+   *   },
+   * })
+   * ```
+   */
+  readonly strategies?: Readonly<Record<string, Strategy>>
   /** Default: a pino logger at level `info` on standard output. */
   readonly logger?: Logger
 }
@@ -105,6 +122,7 @@ export class OrchestratorEngine {
       instanceId: options.instanceId ?? randomUUID(),
       notifier: options.notifier ?? (() => this.#httpNotifier()),
       ...(options.hooks && { hooks: options.hooks }),
+      strategies: new Map(Object.entries(options.strategies ?? {})),
     })
     this.#rates = this.#ratesIn(storage)
     const tools = { clock: this.#clock, log: this.#log }
@@ -229,7 +247,7 @@ export class OrchestratorEngine {
 
   #httpNotifier(): Notifier {
     const { webhookPrivateHosts: allowPrivateHosts, webhookAttempts: attempts } = this.#config
-    return new HttpNotifier({ allowPrivateHosts, attempts, log: this.#log })
+    return new HttpNotifier({ allowPrivateHosts, attempts, clock: this.#clock, log: this.#log })
   }
 
   #routes(): FastifyPluginCallback {

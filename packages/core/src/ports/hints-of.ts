@@ -7,7 +7,7 @@ import { classIdOf } from './task-store.ts'
  * @param reservedFor - the workers that its tasks went to, by task id.
  */
 export function hintsOf(
-  { job, effects, reservations = [], handOvers = [], stepLease }: CommitEntry,
+  { job, effects, reservations = [], handOvers = [], stepLease, withdrawn = [] }: CommitEntry,
   reservedFor: ReadonlyMap<string, string> = new Map(),
 ): readonly Hint[] {
   const hints: Hint[] = []
@@ -35,6 +35,7 @@ export function hintsOf(
   if (kinds.has('run_step') && stepLease === undefined) hints.push({ kind: 'step' })
   if (kinds.has('record')) hints.push({ kind: 'record' })
   if (kinds.has('send')) hints.push({ kind: 'message' })
+  for (const each of withdrawn) hints.push({ kind: 'withdrawn', ...each })
   if (job.finishedAt !== null) hints.push({ kind: 'job_ended', jobId: job.id })
   return hints
 }

@@ -24,9 +24,10 @@ import type { DeadlineKey } from '../job/event.ts'
 import type { JobMessage } from '../job/message.ts'
 import type { Job } from '../job/job.ts'
 import type { EpochMs } from '../job/vocabulary.ts'
-import type { Hint } from './hint.ts'
+import type { Hint, Withdrawal } from './hint.ts'
 import type { Lease } from './lease.ts'
 import type { LimitStore, LockStore } from './limit-store.ts'
+import type { ReputationStore } from './reputation-store.ts'
 import type { HandOver, Reservation, TaskStore } from './task-store.ts'
 import type { WorkerRecord, WorkerUpdate } from './worker-record.ts'
 
@@ -42,6 +43,8 @@ export interface CommitEntry {
   readonly handOvers?: readonly HandOver[]
   /** Whoever commits runs the steps of the effects himself: they are written as leased. */
   readonly stepLease?: Lease & { readonly holder: string }
+  /** Tasks that their workers are to stop working on; told, and not stored. */
+  readonly withdrawn?: readonly Withdrawal[]
   /** Makes a creation happen once: a live key of the same name turns it into `duplicate`. */
   readonly idempotency?: {
     readonly key: string
@@ -72,6 +75,14 @@ export interface JobStore {
   }): Promise<{ readonly jobId: string; readonly fingerprint: string } | undefined>
   /** Quarantined jobs of one owner, or of all, newest first. */
   listQuarantined(query: {
+    readonly ownerId?: string
+    readonly limit: number
+  }): Promise<readonly Job[]>
+  /**
+   * Jobs of one owner, or of all, that have tasks on offer, in any order. A look at what waits, not at
+   * everything: of very many, some may be missing.
+   */
+  listJobsOnOffer(query: {
     readonly ownerId?: string
     readonly limit: number
   }): Promise<readonly Job[]>
@@ -174,6 +185,8 @@ export interface MessageStore {
 export interface WakeReasons {
   readonly steps: readonly string[]
   readonly tasks: readonly string[]
+  /** Those of the tasks that no worker should have: one that a worker has counts as missing. */
+  readonly offered: readonly string[]
   readonly deadlines: readonly { readonly jobId: string; readonly key: DeadlineKey }[]
 }
 
@@ -186,8 +199,11 @@ export interface AuditStore {
   claimQuietJobs(
     claim: Lease & { readonly quietMs: number; readonly limit: number },
   ): Promise<readonly Job[]>
-  /** Those of the reasons that the store does not hold: neither ready nor leased. */
-  findMissing(reasons: WakeReasons): Promise<WakeReasons>
+  /**
+   * Those of the reasons that the store does not hold: neither ready nor leased.
+   * @param givenBefore - a claim that is younger may be on its way to its job.
+   */
+  findMissing(reasons: WakeReasons, givenBefore: EpochMs): Promise<WakeReasons>
 }
 
 export interface Storage
@@ -197,6 +213,7 @@ export interface Storage
     TaskStore,
     DeadlineStore,
     WorkerStore,
+    ReputationStore,
     OutboxStore,
     MessageStore,
     AuditStore,
@@ -204,6 +221,11 @@ export interface Storage
     LimitStore {
   /** Calls back after commits, never within one. Returns the way to stop. */
   onHint(listener: (hint: Hint) => void): () => void
+  /**
+   * Tells hints that no commit brings to every listener of every process, this one included. All that
+   * hear them hear them in one order, whoever told them.
+   */
+  tell(hints: readonly Hint[]): Promise<void>
   /** @throws UnavailableError `STORAGE_UNAVAILABLE` when the store cannot be reached. */
   ping(): Promise<void>
   close(): Promise<void>

@@ -86,13 +86,20 @@ export interface TaskStore {
 
 /** The class of a demand: equal demands, equal ids; others, others. */
 export function classIdOf(demand: TaskDemand): string {
-  const { type, skillVersion, skillType, resources, maxCost } = demand
-  const isSimple = skillType === undefined && resources === undefined && maxCost === undefined
+  const { type, skillVersion, skillType, resources, maxCost, misfits } = demand
+  const isSimple = [skillType, resources, maxCost, misfits].every((part) => part === undefined)
   // The marks below must not come from a name: `a@1` is a type that a worker may offer.
   if (isSimple && !/[@#]/.test(`${type}${skillVersion ?? ''}`)) {
     return skillVersion === undefined ? type : `${type}@${skillVersion}`
   }
-  const rest = [type, skillVersion ?? null, skillType ?? null, resources ?? null, maxCost ?? null]
+  const rest: JsonValue[] = [
+    type,
+    skillVersion ?? null,
+    skillType ?? null,
+    resources ?? null,
+    maxCost ?? null,
+  ]
+  if (misfits !== undefined) rest.push(misfits)
   const hash = createHash('sha256').update(canonical(rest)).digest('hex')
   return `${type}#${hash.slice(0, 16)}`
 }

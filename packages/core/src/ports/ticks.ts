@@ -4,6 +4,8 @@ import type { EpochMs } from '../job/vocabulary.ts'
 import type { Timing } from './scheduler.ts'
 
 const HOUR_MS = 3_600_000
+/** Others, with a year or for one moment, would be due for the last time some day. */
+const PATTERN = /^(@[a-z]+|(\S+\s+){4,5}\S+)$/i
 /** Hours that are named, so that each is meant once a day. */
 const NAMED_HOURS = /^[\d,-]+$/
 
@@ -31,6 +33,9 @@ export function timingProblem(timing: Timing, now: EpochMs): string | undefined 
   const { cron, timezone } = timing
   if (!isTimezone(timezone))
     return `there is no time zone '${timezone}'; use one such as Europe/Berlin`
+  if (!PATTERN.test(cron.trim())) {
+    return `its cron pattern '${cron}' cannot be used: give five fields, six with seconds first, or a name such as @daily`
+  }
   try {
     nextTickAt(timing, now)
     return undefined

@@ -7,6 +7,8 @@ export interface WorkerSkill {
   /** Which of several kinds with the same name; `null` when the worker does not say. */
   readonly type: string | null
   readonly version: string | null
+  /** JSON Schema of the params that it takes. Default: it takes any. */
+  readonly inputSchema?: JsonObject
 }
 
 /** A registered worker as the orchestrator knows it. */
@@ -22,7 +24,10 @@ export interface WorkerRecord {
   readonly currentTasks: readonly string[]
   /** Names of skills whose models are loaded; older workers name the models. */
   readonly hotSkills: readonly string[]
+  /** As it was at registration; what has become of it since is known to the `ReputationStore`. */
   readonly reputation: number
+  /** An operator has said that it is to get nothing any more, whatever it says itself. */
+  readonly isDraining?: boolean
   readonly registeredAt: EpochMs
   readonly lastSeenAt: EpochMs
   /** Without another word from it by then, the worker counts as gone. */
@@ -38,7 +43,13 @@ export interface WorkerUpdate {
   readonly changes: Partial<
     Pick<
       WorkerRecord,
-      'status' | 'load' | 'skills' | 'currentTasks' | 'maxConcurrentTasks' | 'hotSkills'
+      | 'status'
+      | 'load'
+      | 'skills'
+      | 'currentTasks'
+      | 'maxConcurrentTasks'
+      | 'hotSkills'
+      | 'isDraining'
     >
   >
 }

@@ -2,6 +2,7 @@
 import { pino } from 'pino'
 import { onTestFinished } from 'vitest'
 import { OrchestratorEngine, type AnyBlueprint, type OrchestratorConfig } from '../../src/index.ts'
+import type { Storage } from '../../src/ports/storage.ts'
 import { until } from './engine-world.ts'
 import { openStorage } from './storage-under-test.ts'
 
@@ -11,7 +12,7 @@ export const TOKENS = {
   admin: 'client-secret-3',
 } as const
 export const APPROVAL_SECRET = 'a-secret-for-approval-links'
-const WORKER_TOKEN = 'worker-secret'
+export const WORKER_TOKEN = 'worker-secret'
 
 export type Who = keyof typeof TOKENS
 
@@ -40,20 +41,23 @@ interface LiveTask {
 export class LiveServer {
   readonly url: string
   readonly #lines: string[]
+  readonly #engine: OrchestratorEngine
 
-  private constructor(url: string, lines: string[]) {
+  private constructor(url: string, lines: string[], engine: OrchestratorEngine) {
     this.url = url
     this.#lines = lines
+    this.#engine = engine
   }
 
   static async start(
     blueprints: readonly AnyBlueprint[],
     config: OrchestratorConfig = {},
+    storage: Storage = openStorage(),
   ): Promise<LiveServer> {
     const lines: string[] = []
     const logger = pino({ level: 'debug' }, { write: (line: string) => void lines.push(line) })
     const engine = new OrchestratorEngine({
-      storage: openStorage(),
+      storage,
       logger,
       config: {
         port: 0,
@@ -71,7 +75,12 @@ export class LiveServer {
     })
     for (const blueprint of blueprints) engine.register(blueprint)
     onTestFinished(() => engine.stop())
-    return new LiveServer(await engine.start(), lines)
+    return new LiveServer(await engine.start(), lines, engine)
+  }
+
+  /** Stops before the test is over. */
+  stop(): Promise<void> {
+    return this.#engine.stop()
   }
 
   log(): string {
@@ -128,9 +137,19 @@ export class LiveServer {
   }
 
   async register(workerId: string, ...skills: readonly string[]): Promise<void> {
-    const body = { worker_id: workerId, supported_skills: skills, max_concurrent_tasks: 10 }
-    const { status, text } = await this.post('/_worker/workers/register', body, 'worker')
+    await this.enlist(workerId, { supported_skills: skills })
+  }
+
+  /** Registers a worker in its own words. */
+  async enlist(workerId: string, words: object): Promise<Record<string, unknown>> {
+    const body = { worker_id: workerId, max_concurrent_tasks: 10, ...words }
+    const {
+      status,
+      text,
+      body: said,
+    } = await this.post('/_worker/workers/register', body, 'worker')
     if (status !== 200) throw new Error(text)
+    return said
   }
 
   /** A task that there is now, or is in 2 s. */

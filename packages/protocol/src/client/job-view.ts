@@ -2,6 +2,7 @@ import { z } from 'zod'
 
 import { isJsonObject, jsonObjectSchema } from '../json.ts'
 import { parseReply } from '../parse-request.ts'
+import { pendingTaskSchema } from './pending-tasks.ts'
 import { isTerminalJobStatus, JOB_STATUSES } from '../status.ts'
 
 const isoTimeSchema = z.string()
@@ -90,6 +91,8 @@ export const jobViewSchema = z.looseObject({
   deadline_at: isoTimeSchema.nullish(),
   /** While the job waits for a person. */
   approval: approvalViewSchema.nullish(),
+  /** Tasks that no worker has taken for a second or longer, and why; at most 20. */
+  pending_tasks: z.array(pendingTaskSchema).nullish(),
   /** While parallel tasks are out. */
   branches: branchCountsSchema.nullish(),
   /** The name of the event, while the job waits for one. */

@@ -43,7 +43,11 @@ export interface PollQuery {
 }
 
 /** The answer to a poll with `max`; without it the answer is one task payload. 204 = nothing. */
-export const taskBatchSchema = z.looseObject({ tasks: z.array(taskPayloadSchema) })
+export const taskBatchSchema = z.looseObject({
+  tasks: z.array(taskPayloadSchema),
+  /** Ids of tasks to abort; for workers with the feature `cancel_in_poll`. */
+  cancel_task_ids: z.array(z.string()).nullish(),
+})
 
 /** The answer to a poll with `max`. */
 export type TaskBatch = z.infer<typeof taskBatchSchema>
@@ -77,6 +81,12 @@ export function parsePollReply(body: unknown): TaskPayload[] {
     if (Array.isArray(body['tasks'])) return parseReply(taskBatchSchema, body, 'tasks').tasks
   }
   return [parseReply(taskPayloadSchema, body, 'task')]
+}
+
+/** The tasks that the answer to a poll says to abort. */
+export function cancelledInPoll(body: unknown): readonly string[] {
+  if (!isJsonObject(body) || !Array.isArray(body['tasks'])) return []
+  return parseReply(taskBatchSchema, body, 'tasks').cancel_task_ids ?? []
 }
 
 function splitList(list: string | readonly string[]): string[] {

@@ -5,6 +5,8 @@ import { isJsonObject, jsonObjectSchema } from '../json.ts'
 import { parseRequest } from '../parse-request.ts'
 import { parseWorkerStatus } from '../status.ts'
 import type { WorkerStatus } from '../status.ts'
+import { knownFeatures } from './features.ts'
+import type { WorkerFeature } from './features.ts'
 import { artifactSchema, resourcesSchema, securitySchema } from './records.ts'
 import type { Resources } from './records.ts'
 import { normaliseSkills, skillNames, skillOrNameSchema } from './skill.ts'
@@ -47,6 +49,8 @@ export const workerRegistrationSchema = z.looseObject({
   /** First generation: per second, or by skill. */
   cost: z.union([z.number(), costPerSkillSchema]).nullish(),
   cost_per_second: z.number().nullish(),
+  /** Our extension. What the worker understands beyond the older generations. */
+  features: z.array(z.string()).nullish(),
   security: securitySchema.nullish(),
   metadata: jsonObjectSchema.nullish(),
   timestamp: z.number().nullish(),
@@ -82,6 +86,8 @@ export interface Registration {
   readonly installedModels: readonly InstalledModel[]
   readonly capabilities: RegisteredCapabilities
   readonly status: WorkerStatus
+  /** Those that we know of what it understands beyond the older generations. */
+  readonly features: readonly WorkerFeature[]
   /** The message as it was sent, unknown fields included. */
   readonly raw: WorkerRegistration
 }
@@ -106,6 +112,8 @@ export const registrationReplySchema = z.looseObject({
   /** The orchestrator's protocol version. */
   version: z.string().nullish(),
   warning: z.string().nullish(),
+  /** Our extension. Those of the worker's features that may be used here. */
+  features: z.array(z.string()).nullish(),
 })
 
 /** The answer to a registration. */
@@ -131,6 +139,7 @@ export function normaliseRegistration(body: unknown): Registration {
     installedModels: readModels(raw),
     capabilities: readCapabilities(raw),
     status: parseWorkerStatus(raw.status),
+    features: knownFeatures(raw.features ?? []),
     raw,
   }
 }

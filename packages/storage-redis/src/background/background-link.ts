@@ -5,7 +5,7 @@
 import { systemClock, type Log } from '@avtomatika/core'
 import { UnavailableError } from '@avtomatika/protocol'
 import { Redis, type RedisOptions } from 'ioredis'
-import { reasonOf, withoutCommand } from '../connection-error.ts'
+import { insistOnDatabase, isReadOnly, reasonOf, withoutCommand } from '../connection-error.ts'
 import { placeOf } from '../connection-options.ts'
 import { pauseMs } from '../connection.ts'
 
@@ -33,7 +33,7 @@ const BEHAVIOUR = {
   disconnectTimeout: 500,
   maxLoadingRetryTime: 500,
   // A master that was made a replica refuses to write: the sentinels know the new one.
-  reconnectOnError: (error: Error) => error.message.startsWith('READONLY'),
+  reconnectOnError: isReadOnly,
 } as const satisfies RedisOptions
 
 export class BackgroundLink {
@@ -50,6 +50,7 @@ export class BackgroundLink {
     const pause = (attempt: number): number => pauseMs(attempt, 0)
     const strategies = { retryStrategy: pause, sentinelRetryStrategy: pause }
     this.redis = new Redis({ ...options, ...BEHAVIOUR, ...strategies })
+    insistOnDatabase(this.redis)
     // Without a listener the process would end by them.
     this.redis.on('error', (error: unknown) => {
       const fields = { redis: place, use: 'background', reason: reasonOf(error) }
@@ -113,8 +114,10 @@ export class BackgroundLink {
     const duplicate = this.redis.duplicate.bind(this.redis)
     this.redis.duplicate = (override) => {
       const copy = duplicate(override)
+      insistOnDatabase(copy)
       copy.on('error', this.report)
       this.#waiting.add(copy)
+      copy.once('end', () => this.#waiting.delete(copy))
       return copy
     }
   }

@@ -29,16 +29,21 @@ export interface WorkerEnd {
   readonly withinMs: number
 }
 
+/** How long a worker may take to say goodbye when its work is done: Redis may hear us and not answer. */
+const GOODBYE_MS = 1_000
+
 /** Makes a worker take nothing more, and waits until what it is busy with is done. Never rejects. */
 export async function endWorker(
   worker: Pick<Worker, 'close'>,
   { inProgress, isConnected, withinMs }: WorkerEnd,
 ): Promise<void> {
+  const timers = new Set<() => void>()
+  const pause = (ms: number): Promise<void> =>
+    new Promise((resolve) => {
+      if (ms !== Infinity) timers.add(systemClock.after(ms, resolve))
+    })
   const closed = worker.close()
-  let cancel = (): void => undefined
-  const late = new Promise<void>((resolve) => {
-    if (withinMs !== Infinity) cancel = systemClock.after(withinMs, resolve)
-  })
-  await Promise.race([isConnected ? closed : inProgress.idle(), late])
-  cancel()
+  const idle = inProgress.idle().then(() => pause(isConnected ? GOODBYE_MS : 0))
+  await Promise.race([closed, idle, pause(withinMs)])
+  for (const cancel of timers) cancel()
 }

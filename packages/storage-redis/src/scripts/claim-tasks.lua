@@ -6,28 +6,31 @@ local room = math.min(tonumber(ARGV[4]), tonumber(ARGV[5]) - held)
 local fits, passed, claimed = {}, {}, {}
 for i = 6, #ARGV do fits[ARGV[i]] = true end
 
+-- Whether a task is not for this worker yet.
+local function avoids(a, u) return a == worker and tonumber(u) > tonumber(now) end
+
 -- What is reserved for the worker and can be started, best first.
 local inbox = {}
 if room > 0 then
   local reserved = redis.call('ZRANGE', P .. 'inbox:' .. worker, 0, -1, 'WITHSCORES')
   for i = 1, #reserved, 2 do
     local id = t_id(reserved[i])
-    local class = redis.call('HGET', P .. 'task:' .. id, 'c')
-    if fits[class] then
+    local f = redis.call('HMGET', P .. 'task:' .. id, 'c', 'a', 'u')
+    if fits[f[1]] and not avoids(f[2], f[3]) then
       inbox[#inbox + 1] = { id = id, member = reserved[i], score = tonumber(reserved[i + 1]), inbox = true }
     end
   end
 end
 
--- The first of a class that does not avoid the worker; those before it are passed over.
+-- The first of a class that does not avoid the worker; those before it are passed over, as many as one
+-- call may look at.
 local function head(class)
-  while true do
-    local at = passed[class] or 0
+  for at = passed[class] or 0, MOST_AT_ONCE do
     local first = redis.call('ZRANGE', P .. 'class:' .. class, at, at, 'WITHSCORES')
     if not first[1] then return nil end
     local id = t_id(first[1])
     local f = redis.call('HMGET', P .. 'task:' .. id, 'a', 'u')
-    if f[1] ~= worker or tonumber(f[2]) <= tonumber(now) then
+    if not avoids(f[1], f[2]) then
       return { id = id, member = first[1], score = tonumber(first[2]), class = class }
     end
     passed[class] = at + 1
@@ -39,11 +42,16 @@ local function is_before(a, b)
   return a.member < b.member
 end
 
+-- Of each class; only the one that a task is taken from has another one then.
+local heads = {}
+if room > 0 then
+  for i = 6, #ARGV do heads[ARGV[i]] = head(ARGV[i]) end
+end
+
 while #claimed < room do
   local best = inbox[1]
-  for i = 6, #ARGV do
-    local first = head(ARGV[i])
-    if first and (not best or is_before(first, best)) then best = first end
+  for _, first in pairs(heads) do
+    if not best or is_before(first, best) then best = first end
   end
   if not best then break end
   if best.inbox then
@@ -51,6 +59,7 @@ while #claimed < room do
     t_leave_inbox(best.id, best.member, worker)
   else
     t_close(best.class, best.member)
+    heads[best.class] = head(best.class)
   end
   redis.call('SREM', P .. 'offered', best.id)
   redis.call('HSET', P .. 'task:' .. best.id, 'w', worker, 'g', now)

@@ -1,11 +1,8 @@
 -- The live workers; forgets the others. ARGV: now. Reply: {record, ...}.
-for _, id in ipairs(redis.call('ZRANGEBYSCORE', P .. 'workers', '-inf', ARGV[1])) do
-  redis.call('DEL', P .. 'worker:' .. id)
-  redis.call('ZREM', P .. 'workers', id)
-  redis.call('ZREM', P .. 'changes', id)
-end
+w_forget(ARGV[1])
 local records = {}
-for i, id in ipairs(redis.call('ZRANGE', P .. 'workers', 0, -1)) do
-  records[i] = redis.call('HGET', P .. 'worker:' .. id, 'd')
+for _, id in ipairs(redis.call('ZRANGEBYSCORE', P .. 'workers', '(' .. ARGV[1], '+inf')) do
+  local record = redis.call('HGET', P .. 'worker:' .. id, 'd')
+  if record then records[#records + 1] = record end
 end
 return records

@@ -7,6 +7,9 @@
 --   :item    hash        id to what it stands for; opaque
 local P = KEYS[1]
 
+-- Most of what is due that one call moves: no call may hold Redis up, however much has come together.
+local MOST_AT_ONCE = 500
+
 local function q_remove(q, id)
   redis.call('ZREM', q .. ':ready', id)
   redis.call('ZREM', q .. ':leased', id)
@@ -42,7 +45,7 @@ end
 local function q_free(q, id)
   redis.call('ZREM', q .. ':leased', id)
   redis.call('HDEL', q .. ':holder', id)
-  redis.call('ZADD', q .. ':ready', redis.call('HGET', q .. ':rank', id), id)
+  redis.call('ZADD', q .. ':ready', redis.call('HGET', q .. ':rank', id) or 0, id)
 end
 
 local function q_give_back(q, holder, expires)
@@ -51,13 +54,12 @@ local function q_give_back(q, holder, expires)
   end
 end
 
--- Answers ids and items in turn: {id, item, id, item, ...}.
+-- Answers ids and items in turn: {id, item, id, item, ...}. An id whose item is lost is forgotten.
 local function q_claim(q, claim)
   -- As the end of a range, one less would mean: all.
   if claim.limit < 1 then return {} end
-  for _, id in ipairs(redis.call('ZRANGEBYSCORE', q .. ':leased', '-inf', claim.now)) do
-    q_free(q, id)
-  end
+  local ended = redis.call('ZRANGEBYSCORE', q .. ':leased', '-inf', claim.now, 'LIMIT', 0, MOST_AT_ONCE)
+  for _, id in ipairs(ended) do q_free(q, id) end
   local ids
   if claim.due then
     ids = redis.call('ZRANGEBYSCORE', q .. ':ready', '-inf', claim.due, 'LIMIT', 0, claim.limit)
@@ -66,11 +68,16 @@ local function q_claim(q, claim)
   end
   local claimed = {}
   for _, id in ipairs(ids) do
-    redis.call('ZREM', q .. ':ready', id)
-    redis.call('ZADD', q .. ':leased', claim.expires, id)
-    redis.call('HSET', q .. ':holder', id, claim.holder)
-    claimed[#claimed + 1] = id
-    claimed[#claimed + 1] = redis.call('HGET', q .. ':item', id)
+    local item = redis.call('HGET', q .. ':item', id)
+    if item then
+      redis.call('ZREM', q .. ':ready', id)
+      redis.call('ZADD', q .. ':leased', claim.expires, id)
+      redis.call('HSET', q .. ':holder', id, claim.holder)
+      claimed[#claimed + 1] = id
+      claimed[#claimed + 1] = item
+    else
+      q_remove(q, id)
+    end
   end
   return claimed
 end

@@ -1,6 +1,3 @@
--- Forgets a worker, and for a while that it was there. ARGV: worker, how long in ms.
-local key = P .. 'worker:' .. ARGV[1]
-if redis.call('HDEL', key, 'd') == 0 then return end
-redis.call('PEXPIRE', key, ARGV[2])
-redis.call('ZREM', P .. 'workers', ARGV[1])
+-- Removes a worker; that it was there is known until its registration would have ended. ARGV: worker.
+if redis.call('HDEL', P .. 'worker:' .. ARGV[1], 'd') == 0 then return end
 redis.call('ZADD', P .. 'changes', redis.call('INCR', P .. 'seq'), ARGV[1])

@@ -14,7 +14,7 @@ end
 local lost = '0'
 if since ~= '' then
   for id in pairs(held) do
-    local given = tonumber(redis.call('HGET', P .. 'task:' .. id, 'g'))
+    local given = tonumber(redis.call('HGET', P .. 'task:' .. id, 'g') or 0)
     if not is_listed[id] and given < tonumber(since) then
       t_lease(id, worker, now)
       lost = '1'

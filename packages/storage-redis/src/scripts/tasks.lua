@@ -38,7 +38,10 @@ end
 -- Ends the reservation of a task; adds what to tell of it to a list.
 local function t_unreserve(id, told)
   local f = redis.call('HMGET', P .. 'task:' .. id, 'c', 'd', 'm', 's', 'r')
-  if not f[5] then return end
+  if not f[5] then
+    redis.call('ZREM', P .. 'reservations', id)
+    return
+  end
   t_leave_inbox(id, f[3], f[5])
   t_open(id, { class = f[1], demand = f[2], member = f[3], score = f[4] })
   for _, said in ipairs({ id, f[5], f[1], f[2] }) do told[#told + 1] = said end
@@ -121,14 +124,15 @@ local function t_have_room(hand_overs)
   return true
 end
 
--- Moves tasks whose lease has run out to the lost ones.
+-- Moves tasks whose lease has run out to the lost ones. Of a task that is itself lost only the lease ends.
 local function t_lose(now)
-  local due = redis.call('ZRANGEBYSCORE', P .. 'leases', '-inf', now, 'WITHSCORES')
+  local due =
+    redis.call('ZRANGEBYSCORE', P .. 'leases', '-inf', now, 'WITHSCORES', 'LIMIT', 0, MOST_AT_ONCE)
   for i = 1, #due, 2 do
     local id = due[i]
     local f = redis.call('HMGET', P .. 'task:' .. id, 'w', 'j')
     t_end_lease(id, f[1])
     redis.call('DEL', P .. 'task:' .. id)
-    q_put(P .. 'lost', id, due[i + 1], f[2])
+    if f[2] then q_put(P .. 'lost', id, due[i + 1], f[2]) end
   end
 end

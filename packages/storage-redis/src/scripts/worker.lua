@@ -4,7 +4,6 @@ local key = P .. 'worker:' .. ARGV[1]
 local version = redis.call('HGET', key, 'v') or '0'
 if ARGV[2] ~= '' and ARGV[2] ~= version then return 0 end
 redis.call('HSET', key, 'v', tonumber(version) + 1, 'd', ARGV[3])
-redis.call('PERSIST', key)
 redis.call('ZADD', P .. 'workers', ARGV[4], ARGV[1])
 redis.call('ZADD', P .. 'changes', redis.call('INCR', P .. 'seq'), ARGV[1])
 return 1

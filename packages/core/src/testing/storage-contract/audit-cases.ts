@@ -85,18 +85,31 @@ export const auditCases: readonly ContractCase<Storage>[] = [
     await storage.claimSteps({ holder: 'h', now: T0, leaseMs: LEASE_MS, limit: 1 })
     await storage.claimDueDeadlines({ now: T0 + 1, leaseMs: LEASE_MS, limit: 1 })
     const deadlines = (['wait', 'job'] as const).map((key) => ({ jobId: 'job-1', key }))
-    const missing = await storage.findMissing({
+    const asked = {
       steps: ['ready', 'leased', 'gone'],
       tasks: ['offered', 'held', 'lost', 'reserved', 'gone'],
-      deadlines: [...deadlines, { jobId: 'job-2', key: 'wait' }],
-    })
-    assert.deepEqual(missing, {
+      offered: [],
+      deadlines: [...deadlines, { jobId: 'job-2', key: 'wait' as const }],
+    }
+    assert.deepEqual(await storage.findMissing(asked, T0), {
       steps: ['gone'],
       tasks: ['gone'],
+      offered: [],
       deadlines: [{ jobId: 'job-2', key: 'wait' }],
     })
-    const nothing = { steps: [], tasks: [], deadlines: [] }
-    assert.deepEqual(await storage.findMissing(nothing), nothing)
+    const nothing = { steps: [], tasks: [], offered: [], deadlines: [] }
+    assert.deepEqual(await storage.findMissing(nothing, T0), nothing)
+  }),
+  storageCase('W8 a task that a worker has and should not have is missing', async (storage) => {
+    const tasks = ['open', 'taken'].map((taskId) => aTask({ taskId, demand: { type: taskId } }))
+    const effects = tasks.map((task) => ({ kind: 'offer_task', task }) as const)
+    await committed(storage, creation('job-1', effects))
+    await tasksFor(storage, 'w', { classIds: ['taken'] })
+    const ids = ['open', 'taken']
+    const asked = { steps: [], tasks: ids, offered: ids, deadlines: [] }
+    assert.deepEqual((await storage.findMissing(asked, T0)).offered, [])
+    const { tasks: gone, offered } = await storage.findMissing(asked, T0 + 1)
+    assert.deepEqual([gone, offered], [[], ['taken']])
   }),
   storageCase('S3 jobs that ended before a moment can be forgotten', async (storage) => {
     await ended(storage, 'a', T0 + 1, 'finished')

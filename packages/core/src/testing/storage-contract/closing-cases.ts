@@ -18,9 +18,11 @@ function calls(storage: Storage): Readonly<Record<string, () => Promise<unknown>
     findJob: () => storage.findJob('job-1'),
     findCreated: () => storage.findCreated({ key: 'k', now: T0 }),
     listQuarantined: () => storage.listQuarantined({ limit: 1 }),
+    listJobsOnOffer: () => storage.listJobsOnOffer({ limit: 1 }),
     removeEndedJobs: () => storage.removeEndedJobs({ endedBefore: T0, limit: 1 }),
     claimQuietJobs: () => storage.claimQuietJobs({ ...claim, quietMs: 1 }),
-    findMissing: () => storage.findMissing({ steps: ['s'], tasks: ['t'], deadlines: [] }),
+    findMissing: () =>
+      storage.findMissing({ steps: ['s'], tasks: ['t'], offered: [], deadlines: [] }, T0),
     claimSteps: () => storage.claimSteps({ ...claim, holder: 'h' }),
     renewStep: () => storage.renewStep({ ...step, now: T0, leaseMs: LEASE_MS }),
     releaseStep: () => storage.releaseStep(step),
@@ -44,6 +46,9 @@ function calls(storage: Storage): Readonly<Record<string, () => Promise<unknown>
     listWorkers: () => storage.listWorkers({ now: T0 }),
     removeWorker: () => storage.removeWorker('w'),
     changedWorkers: () => storage.changedWorkers({ now: T0 }),
+    rateWorkers: () =>
+      storage.rateWorkers({ ratings: [{ workerId: 'w', by: 0, good: 1, bad: 0 }], now: T0 }),
+    readReputations: () => storage.readReputations({ workerIds: ['w'], now: T0 }),
     claimRecords: () => storage.claimRecords(claim),
     ackRecords: () => storage.ackRecords(['e']),
     countRecords: () => storage.countRecords(),
@@ -58,6 +63,7 @@ function calls(storage: Storage): Readonly<Record<string, () => Promise<unknown>
     takeQuota: () => storage.takeQuota({ ...quota, amount: 1, limit: 1 }),
     readQuota: () => storage.readQuota(quota),
     giveBackQuota: () => storage.giveBackQuota({ ...quota, amount: 1 }),
+    tell: () => storage.tell([{ kind: 'job_ended', jobId: 'job-1' }]),
     ping: () => storage.ping(),
   }
 }

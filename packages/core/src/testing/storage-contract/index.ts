@@ -9,12 +9,15 @@ import { auditCases } from './audit-cases.ts'
 import { closingCases } from './closing-cases.ts'
 import { deadlineCases } from './deadline-cases.ts'
 import { handOverCases } from './hand-over-cases.ts'
+import { hintCases } from './hint-cases.ts'
 import { jobCases } from './job-cases.ts'
 import { limitCases } from './limit-cases.ts'
 import { lockCases } from './lock-cases.ts'
 import { messageCases } from './message-cases.ts'
 import { outboxCases } from './outbox-cases.ts'
 import { quarantineCases } from './quarantine-cases.ts'
+import { onOfferCases } from './on-offer-cases.ts'
+import { reputationCases } from './reputation-cases.ts'
 import { stepCases } from './step-cases.ts'
 import { taskAvoidCases } from './task-avoid-cases.ts'
 import { taskClaimCases } from './task-claim-cases.ts'
@@ -35,13 +38,16 @@ export const storageContract: readonly ContractCase<Storage>[] = [
   ...taskLeaseCases,
   ...taskReservationCases,
   ...handOverCases,
+  ...onOfferCases,
   ...deadlineCases,
   ...workerCases,
   ...workerChangeCases,
+  ...reputationCases,
   ...outboxCases,
   ...messageCases,
   ...lockCases,
   ...limitCases,
   ...auditCases,
+  ...hintCases,
   ...closingCases,
 ]

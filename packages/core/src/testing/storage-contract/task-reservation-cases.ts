@@ -150,6 +150,17 @@ export const taskReservationCases: readonly ContractCase<Storage>[] = [
       assert.deepEqual(await tasksFor(storage, 'b'), ['task-1'])
     },
   ),
+  storageCase(
+    'S7 a task that avoids the worker it is reserved for holds up nobody',
+    async (storage) => {
+      const avoid = { workerId: 'a', until: T0 + 1_000 }
+      await reserved(storage, task(1, { avoid }), { among: { a: 9 } })
+      await reserved(storage, task(2), { among: { a: 9 } })
+      assert.deepEqual(await tasksFor(storage, 'a'), ['task-2'])
+      await ended(storage, UNTIL)
+      assert.deepEqual(await tasksFor(storage, 'b'), ['task-1'])
+    },
+  ),
   storageCase('W7 what is reserved for a worker that leaves is open at once', async (storage) => {
     await reserved(storage, task(1), { among: { a: 2, b: 2 } })
     await reserved(storage, task(2), { among: { b: 2 } })
