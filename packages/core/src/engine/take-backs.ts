@@ -49,20 +49,23 @@ export class TakeBacks {
 
   /** Tries again what could not be taken back. Never rejects. */
   async retry(): Promise<void> {
-    for (const [taskId, takeBack] of this.#due) {
+    // As it is now: what fails is put back, and would be met again and again.
+    for (const [taskId, takeBack] of [...this.#due]) {
       this.#due.delete(taskId)
-      await this.#try(takeBack)
+      if (!(await this.#try(takeBack))) return
     }
   }
 
-  async #try(takeBack: TakeBack): Promise<void> {
+  async #try(takeBack: TakeBack): Promise<boolean> {
     try {
       await this.#apply(takeBack)
+      return true
     } catch (error) {
       const { jobId, taskId } = takeBack.task
       this.#due.set(taskId, takeBack)
       const what = { err: error, jobId, taskId, workerId: takeBack.workerId }
       this.#parts.log.warn(what, 'a task could not be taken back from a worker; trying again')
+      return false
     }
   }
 
