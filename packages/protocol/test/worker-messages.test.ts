@@ -171,6 +171,12 @@ describe('normaliseHeartbeat', () => {
     })
   })
 
+  it('refuses a list of tasks that no worker can be at work on', () => {
+    const tasks = (count: number): string[] => Array.from({ length: count }, (_, n) => String(n))
+    expect(normaliseHeartbeat({ current_tasks: tasks(10_000) }).currentTasks).toHaveLength(10_000)
+    expect(() => normaliseHeartbeat({ current_tasks: tasks(10_001) })).toThrow('current_tasks')
+  })
+
   it('does not mistake "not said" for "none" (D-45)', () => {
     expect(normaliseHeartbeat(readFixture('HeartbeatMessage.fork'))).not.toHaveProperty(
       'currentTasks',

@@ -9,6 +9,9 @@ import type { Usage } from './records.ts'
 import { normaliseSkills, skillNames, skillOrNameSchema } from './skill.ts'
 import type { Skill } from './skill.ts'
 
+/** More than any worker works on at a time; each costs the storage a look. */
+const MAX_CURRENT_TASKS = 10_000
+
 /** A worker's sign of life, in the words of any generation. */
 export const heartbeatSchema = z.looseObject({
   worker_id: z.string().nullish(),
@@ -17,7 +20,7 @@ export const heartbeatSchema = z.looseObject({
   load: z.number().nullish(),
   usage: usageSchema.nullish(),
   /** Ids of the tasks at work; renews exactly their leases. */
-  current_tasks: z.array(z.string()).nullish(),
+  current_tasks: z.array(z.string()).max(MAX_CURRENT_TASKS).nullish(),
   supported_tasks: z.array(skillOrNameSchema).nullish(),
   supported_skills: z.array(skillOrNameSchema).nullish(),
   available_skills: z.array(skillOrNameSchema).nullish(),
