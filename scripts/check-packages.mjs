@@ -138,9 +138,9 @@ async function requireProblems(entry) {
 
 /** The dependencies of others come from the workspace; ours are the unpacked tarballs beside. */
 async function linkDependencies(folder, manifest) {
-  const others = Object.keys(manifest.dependencies ?? {}).filter(
-    (name) => !name.startsWith('@avtomatika/'),
-  )
+  // Optional peers too: a door of its own may need one.
+  const needed = { ...manifest.dependencies, ...manifest.peerDependencies }
+  const others = Object.keys(needed).filter((name) => !name.startsWith('@avtomatika/'))
   for (const name of others) {
     const link = join(scratch, 'node_modules', manifest.name, 'node_modules', name)
     await mkdir(dirname(link), { recursive: true })

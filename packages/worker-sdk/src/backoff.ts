@@ -1,9 +1,21 @@
 /** How long to wait before trying again. */
 export interface BackoffPolicy {
-  /** Upper bound of the first wait, in ms; doubles with each failure. */
+  /** Upper bound of the first wait, in ms. */
   readonly initialMs: number
   /** Upper bound of every wait, in ms. */
   readonly maxMs: number
+  /** What the bound grows by with each failure. Default 2. */
+  readonly factor?: number
+  /** Shortest wait after a 429 that does not say how long to wait, in ms. Default: none. */
+  readonly rateLimitFloorMs?: number
+}
+
+/** What came instead of an answer. */
+export interface Refusal {
+  /** HTTP status, or `null` when there was none. */
+  readonly status: number | null
+  /** What the peer asked to wait, in ms. */
+  readonly retryAfterMs?: number | undefined
 }
 
 /** A number from 0 (included) to 1 (excluded). */
@@ -28,8 +40,22 @@ export function backoffMs(
   if (retryAfterMs !== undefined) {
     return Math.min(retryAfterMs, LONGEST_RETRY_AFTER_MS) + random() * policy.initialMs
   }
-  const bound = policy.initialMs * 2 ** Math.min(failures - 1, 30)
+  const bound = policy.initialMs * (policy.factor ?? 2) ** Math.min(failures - 1, 30)
   return random() * Math.min(bound, policy.maxMs)
+}
+
+/**
+ * How long to wait before asking again, in ms. Some orchestrators lose the `Retry-After` of their own
+ * 429 on the way; then the floor of the policy stands in for it.
+ */
+export function retryWaitMs(
+  policy: BackoffPolicy,
+  failures: number,
+  random: Random,
+  { status, retryAfterMs }: Refusal,
+): number {
+  const floor = status === 429 ? policy.rateLimitFloorMs : undefined
+  return backoffMs(policy, failures, random, retryAfterMs ?? floor)
 }
 
 /**

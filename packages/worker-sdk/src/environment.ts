@@ -13,6 +13,8 @@ export interface ConfigProblem {
 /** What a number must be. */
 export interface NumberRule {
   readonly min: number
+  /** Default: none. */
+  readonly max?: number
   readonly integer?: boolean
   /** What one unit of the environment is in units of the option: 1000 for seconds and ms. */
   readonly scale?: number
@@ -43,21 +45,34 @@ export class SettingsReader {
     rule: NumberRule,
     option?: readonly [name: string, value: number | undefined],
   ): number {
-    const { min, integer = false, scale = 1 } = rule
+    const { min, max = Infinity, integer = false, scale = 1 } = rule
     const given = option?.[1]
     const raw = given ?? this.text(variable)
     if (raw === undefined) return fallback
     const value = typeof raw === 'number' ? raw : Number(raw) * scale
-    if (Number.isFinite(value) && value >= min && (!integer || Number.isInteger(value)))
-      return value
+    const isWithin = Number.isFinite(value) && value >= min && value <= max
+    if (isWithin && (!integer || Number.isInteger(value))) return value
     const isOption = option?.[1] !== undefined
     const [unit, least] =
       scale === 1 ? ['', min] : isOption ? [' of milliseconds', min] : [' of seconds', min / scale]
     this.problems.push({
       name: isOption ? option[0] : variable,
       value: raw,
-      expected: `a ${integer && scale === 1 ? 'whole ' : ''}number${unit}, at least ${least}`,
+      expected: `a ${integer && scale === 1 ? 'whole ' : ''}number${unit}, at least ${least}${
+        max === Infinity ? '' : `, at most ${max}`
+      }`,
     })
+    return fallback
+  }
+
+  /** A yes or no. */
+  flag(variable: string, fallback: boolean): boolean {
+    const text = this.text(variable)
+    if (text === undefined) return fallback
+    const lower = text.toLowerCase()
+    if (YES.has(lower)) return true
+    if (NO.has(lower)) return false
+    this.problems.push({ name: variable, value: text, expected: 'true or false' })
     return fallback
   }
 
@@ -85,6 +100,9 @@ export class SettingsReader {
     )
   }
 }
+
+const YES: ReadonlySet<string> = new Set(['true', '1', 'yes', 'on'])
+const NO: ReadonlySet<string> = new Set(['false', '0', 'no', 'off'])
 
 /** The value of a JSON text, or `undefined` when it is not JSON: `undefined` is no JSON value. */
 export function parseJson(text: string): unknown {

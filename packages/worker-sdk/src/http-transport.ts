@@ -30,6 +30,7 @@ export class HttpTransport implements Transport {
       headersTimeout: 0,
       bodyTimeout: 0,
       maxResponseSize: MAX_ANSWER_BYTES,
+      ...(target.tls !== undefined && { connect: { ...target.tls } }),
     })
   }
 
@@ -58,14 +59,15 @@ export class HttpTransport implements Transport {
   }
 
   async #exchange(request: TransportRequest, signal: AbortSignal): Promise<Reply> {
-    const { method, path, body } = request
+    const { method, path, body, token } = request
     const response = await this.#pool.request({
       method,
       path: this.#basePath + path,
-      headers:
-        body === undefined
-          ? this.#headers
-          : { ...this.#headers, 'content-type': 'application/json' },
+      headers: {
+        ...this.#headers,
+        ...(token !== undefined && { [HEADERS.workerToken]: token }),
+        ...(body !== undefined && { 'content-type': 'application/json' }),
+      },
       body: body ?? null,
       signal,
     })
@@ -77,8 +79,9 @@ export class HttpTransport implements Transport {
     }
     const now = this.#clock.now()
     const retryAfterMs = parseRetryAfter(response.headers['retry-after'], now)
-    const said = parsed.ok ? parsed.value : text
-    return { ok: false, status, error: errorFromBody(status, said, { retryAfterMs }), retryAfterMs }
+    const said = parsed.ok ? parsed.value : undefined
+    const error = errorFromBody(status, said ?? text, { retryAfterMs })
+    return { ok: false, status, error, body: said, retryAfterMs }
   }
 }
 

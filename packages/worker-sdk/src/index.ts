@@ -1,13 +1,17 @@
 // The worker.
 export { Worker } from './worker.ts'
 export type { WorkerOptions } from './options.ts'
+export type { OrchestratorMode, OrchestratorOptions } from './orchestrator-targets.ts'
 export type { SignalHost, StopSignal } from './run-until-signalled.ts'
 
 // What authors of handlers use. `defineTask` is shared with blueprints.
 export { defineTask } from '@avtomatika/protocol'
 export type { TaskContract, TaskSchemas } from '@avtomatika/protocol'
-export type { HandlerReturn, TaskHandler, TaskOptions } from './skill.ts'
+export type { HandlerReturn, TaskHandler, TaskOptions, ThreadTaskOptions } from './skill.ts'
 export type { TaskContext } from './task-context.ts'
+export type { ThreadContext } from './pool-thread.ts'
+export type { HotCache } from './hot-cache.ts'
+export type { TaskMiddleware } from './middleware.ts'
 export { ExplicitResult, taskResult } from './task-result.ts'
 export type { TaskResultError, TaskResultFields } from './task-result.ts'
 export { TaskAborted } from './task-abort.ts'

@@ -1,9 +1,15 @@
 import { randomUUID } from 'node:crypto'
+import { availableParallelism } from 'node:os'
 
 import { ConfigError, isIdentifier } from '@avtomatika/protocol'
 
-import type { BackoffPolicy, Random } from './backoff.ts'
+import type { Random } from './backoff.ts'
 import { systemClock, type Clock } from './clock.ts'
+import {
+  readConnectionSettings,
+  type ConnectionOptions,
+  type ConnectionSettings,
+} from './connection-settings.ts'
 import { SettingsReader, type ConfigProblem, type Environment } from './environment.ts'
 import { HttpTransport } from './http-transport.ts'
 import {
@@ -15,17 +21,14 @@ import {
 } from './logger.ts'
 import { readMachine, type Machine } from './machine.ts'
 import type { Transport, TransportTarget } from './transport.ts'
+import { unusedVariables, type UnusedVariable } from './unused-variables.ts'
 
 /** Settings of a worker. What is left out comes from the environment, else from the default. */
-export interface WorkerOptions {
+export interface WorkerOptions extends ConnectionOptions {
   /** `WORKER_ID`. Default `worker-` and a random UUID. */
   readonly workerId?: string | undefined
   /** `WORKER_TYPE`. Default `generic-worker`. */
   readonly workerType?: string | undefined
-  /** `ORCHESTRATOR_URL`. Default `http://localhost:8080`. */
-  readonly orchestratorUrl?: string | undefined
-  /** `WORKER_INDIVIDUAL_TOKEN`, else `WORKER_TOKEN`. There is no default. */
-  readonly token?: string | undefined
   /** `MAX_CONCURRENT_TASKS`: how many tasks run at the same time. Default 10. */
   readonly maxConcurrentTasks?: number | undefined
   /** `HEARTBEAT_INTERVAL` (seconds there, ms here). Default 15 000. */
@@ -36,6 +39,17 @@ export interface WorkerOptions {
   readonly shutdownTimeoutMs?: number | undefined
   /** Results that may wait for delivery before no more tasks are taken. Default 100. */
   readonly maxPendingResults?: number | undefined
+  /** Most tasks at a time by type. The type of a task that names none is its name. Default: no limits. */
+  readonly typeLimits?: Readonly<Record<string, number>> | undefined
+  /**
+   * Whether a task of this name could be started now, beyond what the limits say: enough memory, a
+   * licence, … Asked with every poll and heartbeat, and at least once a second: must be quick. Default: always.
+   */
+  readonly capacity?: ((task: string) => boolean) | undefined
+  /** Most threads for handlers that run in one. Default: as many as the machine runs at a time. */
+  readonly maxThreads?: number | undefined
+  /** Whether the stack of an unexpected error goes to the orchestrator, as `details.stack`. Default `false`. */
+  readonly sendStacks?: boolean | undefined
   /** A pino logger, or one like it. Default: standard output, by `LOG_LEVEL` and `LOG_FORMAT`. */
   readonly logger?: WorkerLogger | undefined
   /** Where variables are read from. Default `process.env`. */
@@ -51,22 +65,21 @@ export interface WorkerOptions {
 }
 
 /** Settings of a worker, complete and checked. */
-export interface ResolvedWorkerOptions {
+export interface ResolvedWorkerOptions extends ConnectionSettings {
   readonly workerId: string
   readonly workerType: string
-  /** Without a trailing slash. */
-  readonly orchestratorUrl: string
-  readonly token: string
   readonly maxConcurrentTasks: number
   readonly heartbeatIntervalMs: number
   readonly pollTimeoutMs: number
   readonly shutdownTimeoutMs: number
   readonly maxPendingResults: number
-  readonly registrationBackoff: BackoffPolicy
-  readonly heartbeatBackoff: BackoffPolicy
-  readonly pollBackoff: BackoffPolicy
-  readonly resultBackoff: BackoffPolicy
+  readonly typeLimits: Readonly<Record<string, number>>
+  readonly capacity: ((task: string) => boolean) | undefined
+  readonly maxThreads: number
+  readonly sendStacks: boolean
   readonly machine: Machine
+  /** Variables that are set and do nothing here. */
+  readonly unusedVariables: readonly UnusedVariable[]
   readonly logger: WorkerLogger
   readonly clock: Clock
   readonly random: Random
@@ -76,7 +89,6 @@ export interface ResolvedWorkerOptions {
 
 const SECONDS = { min: 1, scale: 1000 }
 const COUNT = { min: 1, integer: true }
-const MAX_BACKOFF_MS = 60_000
 
 /**
  * All defaults and checks of a worker's settings.
@@ -89,14 +101,17 @@ export function resolveWorkerOptions(options: WorkerOptions = {}): ResolvedWorke
   const newId = options.newId ?? randomUUID
   const clock = options.clock ?? systemClock
   const timings = readTimings(options, reader)
+  const workerId = readWorkerId(options, reader)
+  const { heartbeatIntervalMs } = timings
+  const context = { hasFixedId: workerId !== undefined, heartbeatIntervalMs }
   const resolved = {
-    workerId: readWorkerId(options, reader) ?? `worker-${newId()}`,
+    workerId: workerId ?? `worker-${newId()}`,
     workerType: options.workerType ?? reader.text('WORKER_TYPE') ?? 'generic-worker',
-    orchestratorUrl: readUrl(options, reader),
-    token: readToken(options, reader),
     ...timings,
-    ...readBackoffs(reader, timings.heartbeatIntervalMs),
+    ...readConnectionSettings(options, reader, context),
+    ...readLimits(options, reader),
     machine: readMachine(reader),
+    unusedVariables: unusedVariables(reader),
     logger: readLogger(options, reader),
     clock,
     random: options.random ?? Math.random,
@@ -134,25 +149,20 @@ function readTimings(options: WorkerOptions, reader: SettingsReader) {
   }
 }
 
-function readBackoffs(reader: SettingsReader, heartbeatIntervalMs: number) {
-  const ms = (variable: string, fallback: number): number =>
-    reader.number(variable, fallback, SECONDS)
-  return {
-    registrationBackoff: {
-      initialMs: ms('REGISTRATION_RETRY_INITIAL_DELAY', 1000),
-      maxMs: ms('REGISTRATION_RETRY_MAX_DELAY', MAX_BACKOFF_MS),
-    },
-    pollBackoff: {
-      initialMs: ms('POLL_BACKOFF_INITIAL', 1000),
-      maxMs: ms('POLL_BACKOFF_MAX', MAX_BACKOFF_MS),
-    },
-    resultBackoff: { initialMs: ms('RESULT_RETRY_INITIAL_DELAY', 1000), maxMs: MAX_BACKOFF_MS },
-    // Leases hang on heartbeats, so a failed one is never tried later than the next would come.
-    heartbeatBackoff: {
-      initialMs: Math.min(1000, heartbeatIntervalMs),
-      maxMs: heartbeatIntervalMs,
-    },
+function readLimits(options: WorkerOptions, reader: SettingsReader) {
+  const { typeLimits = {}, capacity, maxThreads = availableParallelism(), sendStacks } = options
+  const counts = { ...typeLimitNames(typeLimits), maxThreads }
+  for (const [name, value] of Object.entries(counts)) {
+    if (Number.isInteger(value) && value >= 1) continue
+    reader.problems.push({ name, value, expected: 'a whole number, at least 1' })
   }
+  return { typeLimits, capacity, maxThreads, sendStacks: sendStacks ?? false }
+}
+
+function typeLimitNames(typeLimits: Readonly<Record<string, number>>): Record<string, number> {
+  return Object.fromEntries(
+    Object.entries(typeLimits).map(([type, limit]) => [`typeLimits.${type}`, limit]),
+  )
 }
 
 function readWorkerId(options: WorkerOptions, reader: SettingsReader): string | undefined {
@@ -162,33 +172,6 @@ function readWorkerId(options: WorkerOptions, reader: SettingsReader): string | 
     reader.problems.push({ name, value, expected: '1 to 128 letters, digits, "_" and "-"' })
   }
   return value
-}
-
-function readUrl(options: WorkerOptions, reader: SettingsReader): string {
-  const given = options.orchestratorUrl
-  const value = given ?? reader.text('ORCHESTRATOR_URL') ?? 'http://localhost:8080'
-  const url = URL.canParse(value) ? new URL(value) : undefined
-  const isPlain =
-    url?.username === '' && url.password === '' && url.search === '' && url.hash === ''
-  if (isPlain && /^https?:$/.test(url.protocol)) return value.replace(/\/+$/, '')
-  reader.problems.push({
-    name: given === undefined ? 'ORCHESTRATOR_URL' : 'orchestratorUrl',
-    // A URL with a user in it holds a password, which must not reach a log.
-    ...(url?.password === '' && { value }),
-    expected: 'an http or https URL without user, query or fragment',
-  })
-  return value
-}
-
-function readToken(options: WorkerOptions, reader: SettingsReader): string {
-  const token =
-    options.token ?? reader.text('WORKER_INDIVIDUAL_TOKEN') ?? reader.text('WORKER_TOKEN')
-  // Other characters cannot be sent in a header.
-  if (token !== undefined && /^[\x21-\x7e]+$/.test(token)) return token
-  const expected = "the worker's token, printable ASCII without spaces; it has no default"
-  const name = options.token === undefined ? 'WORKER_INDIVIDUAL_TOKEN or WORKER_TOKEN' : 'token'
-  reader.problems.push({ name, expected })
-  return ''
 }
 
 const PYTHON_LEVELS: Readonly<Record<string, LogLevel>> = { warning: 'warn', critical: 'fatal' }

@@ -1,12 +1,15 @@
 import {
   isJsonObject,
+  knownFeatures,
   PATHS,
   protocolWarning,
+  registrationReplySchema,
   type SkillInfo,
+  type WorkerFeature,
   type WorkerRegistration,
 } from '@avtomatika/protocol'
 
-import { backoffMs, type BackoffPolicy, type Random } from './backoff.ts'
+import { retryWaitMs, type BackoffPolicy, type Random } from './backoff.ts'
 import type { Clock } from './clock.ts'
 import type { WorkerLogger } from './logger.ts'
 import type { ResolvedWorkerOptions } from './options.ts'
@@ -29,14 +32,31 @@ export class Registration {
   readonly #changed = new Wake()
   #registered = false
   #everRegistered = false
+  #features: readonly WorkerFeature[] = []
+  #registeredAt = -Infinity
 
   constructor(options: RegistrationOptions) {
     this.#options = options
   }
 
+  /** Whether the orchestrator has agreed to one of our extensions. */
+  can(feature: WorkerFeature): boolean {
+    return this.#features.includes(feature)
+  }
+
   /** Whether the orchestrator has ever known this worker. */
   get everRegistered(): boolean {
     return this.#everRegistered
+  }
+
+  /** Whether the orchestrator knows this worker, as far as we know. */
+  get isRegistered(): boolean {
+    return this.#registered
+  }
+
+  /** When it last registered, in ms since 1970; `-Infinity` = never. */
+  get registeredAt(): number {
+    return this.#registeredAt
   }
 
   /** Says that the orchestrator does not know the worker any more. */
@@ -77,7 +97,7 @@ export class Registration {
       }
       if (signal.aborted) return
       this.#logFailure(reply, failures)
-      await sleep(clock, backoffMs(backoff, failures, random, reply.retryAfterMs), signal)
+      await sleep(clock, retryWaitMs(backoff, failures, random, reply), signal)
     }
   }
 
@@ -87,8 +107,11 @@ export class Registration {
     const version = isJsonObject(body) ? body['version'] : undefined
     const warning = protocolWarning(typeof version === 'string' ? version : undefined)
     if (warning !== null) logger.warn({}, warning)
+    const said = registrationReplySchema.safeParse(body)
+    this.#features = knownFeatures(said.data?.features ?? [])
     this.#registered = true
     this.#everRegistered = true
+    this.#registeredAt = this.#options.clock.now()
     this.#changed.notify()
   }
 
@@ -103,6 +126,9 @@ export class Registration {
   }
 }
 
+/** Extensions of the protocol that this worker uses where the orchestrator agrees. */
+const OUR_FEATURES: readonly WorkerFeature[] = ['batch_events', 'stream']
+
 /** What the worker says of itself when it comes. */
 export function registrationMessage(
   options: ResolvedWorkerOptions,
@@ -114,6 +140,7 @@ export function registrationMessage(
     worker_type: options.workerType,
     status: 'idle',
     supported_skills: [...skills],
+    features: [...OUR_FEATURES],
     // The first generation of orchestrators reads the names here.
     supported_tasks: skills.map(({ name }) => name),
     max_concurrent_tasks: maxConcurrentTasks,
@@ -123,9 +150,12 @@ export function registrationMessage(
       ram_gb: machine.ramGb,
       ...(machine.gpu !== null && {
         gpu_info: { model: machine.gpu.model, vram_gb: machine.gpu.vramGb },
-        devices: [
-          { type: 'gpu', model: machine.gpu.model, properties: { memory_gb: machine.gpu.vramGb } },
-        ],
+      }),
+      ...(machine.devices.length > 0 && {
+        devices: machine.devices.map((device) => ({
+          ...device,
+          properties: { ...device.properties },
+        })),
       }),
     },
     installed_software: { ...machine.installedSoftware },

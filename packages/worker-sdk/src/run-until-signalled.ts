@@ -22,13 +22,12 @@ const EXIT_CODES: Readonly<Record<StopSignal, number>> = { SIGINT: 130, SIGTERM:
  * Starts a worker and waits until it is stopped, by a signal or by somebody else.
  *
  * @param stopping - aborted when the worker begins to stop.
- * @returns the exit code.
  */
 export async function runUntilSignalled(
   worker: Startable,
   stopping: AbortSignal,
   host: SignalHost,
-): Promise<number> {
+): Promise<void> {
   const listeners = (['SIGINT', 'SIGTERM'] as const).map((signal) => {
     const listener = (): void => {
       if (stopping.aborted) host.exit(EXIT_CODES[signal])
@@ -44,7 +43,6 @@ export async function runUntilSignalled(
     })
     await untilAborted(stopping)
     await worker.stop()
-    return 0
   } finally {
     for (const { signal, listener } of listeners) host.off(signal, listener)
   }

@@ -1,3 +1,6 @@
+import type { JsonValue } from '@avtomatika/protocol'
+
+import type { HotCache } from './hot-cache.ts'
 import type { WorkerLogger } from './logger.ts'
 
 /** What a handler is given. */
@@ -26,7 +29,27 @@ export interface TaskContext<Params = Record<string, unknown>> {
    * @param fraction - 0 to 1; what is beyond is cut.
    */
   readonly progress: (fraction: number, message?: string) => void
-  /** Adds `taskId`, `jobId` and `taskType` to each line. */
+  /**
+   * Tells the job that something happened. Events arrive in this order and before the result; each is
+   * sent until it is answered, and counts once. Need not be waited for.
+   *
+   * @param payload - a JSON object. Default `{}`.
+   * @returns resolves when the orchestrator has it.
+   * @throws {@link TaskError} when the task does not declare such an event; what the orchestrator says
+   *   when it refuses it.
+   */
+  readonly emit: (event: string, payload?: Readonly<Record<string, unknown>>) => Promise<void>
+  /**
+   * Sends a piece of the output ahead of the result, in order with the others: a text or any other JSON,
+   * at most 64 KiB. Whoever watches the job sees it at once; it is not kept. Orchestrators that do not
+   * know of streams get nothing. Need not be waited for, unless there are very many.
+   */
+  readonly stream: (chunk: JsonValue) => Promise<void>
+  /** Names of the models that this worker has loaded; tasks that need them come here first. */
+  readonly hotCache: HotCache
+  /** The same for each attempt of this task and for no other: for services that do a thing once per key. */
+  readonly idempotencyKey: string
+  /** Adds `taskId`, `jobId`, `taskType` and `attempt` to each line. */
   readonly logger: WorkerLogger
   /** W3C trace context of the job. */
   readonly tracing: Readonly<Record<string, string>>

@@ -98,3 +98,19 @@ export class IntegrityError extends TaskError {
     super(TASK_ERROR_CODES.integrityMismatch, message, options)
   }
 }
+
+/** A task error from its parts, as they come from a thread. A code that nobody knows means a transient error. */
+export function taskErrorOf(
+  message: string,
+  parts: {
+    readonly code: string
+    readonly details: unknown
+    readonly retryAfterMs: number | undefined
+  },
+): TaskError {
+  const codes: readonly TaskErrorCode[] = Object.values(TASK_ERROR_CODES)
+  const code = codes.find((known) => known === parts.code) ?? TASK_ERROR_CODES.transient
+  // Checked when the result is written as JSON, like everything that a handler gives.
+  const details = parts.details as JsonValue | undefined
+  return new TaskError(code, message, { details, retryAfterMs: parts.retryAfterMs })
+}

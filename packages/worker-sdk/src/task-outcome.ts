@@ -39,16 +39,30 @@ export function failure(code: TaskErrorCode, message: string, details?: unknown)
 }
 
 /** Gives a task back. Orchestrators that know `released` offer it again and count no try. */
-export function handedBack(): TaskOutcome {
-  return failure(TASK_ERROR_CODES.transient, 'Worker is shutting down', { released: true })
+export function handedBack(why: 'shutdown' | 'no room' = 'shutdown'): TaskOutcome {
+  const message =
+    why === 'shutdown' ? 'Worker is shutting down' : 'Worker has no room for this task now'
+  return failure(TASK_ERROR_CODES.transient, message, { released: true })
 }
 
-/** What a handler's return value means. `schema` checks the data of a success. */
+/** What a task promised to return. */
+export interface ResultPromise {
+  /** Checks the data of a success. */
+  readonly result: z.ZodType | undefined
+  /** Statuses of its own; `undefined` = any. */
+  readonly outputStatuses: readonly string[] | undefined
+}
+
+/** What a handler's return value means. */
 export async function outcomeOfValue(
   value: unknown,
-  schema: z.ZodType | undefined,
+  { result: schema, outputStatuses }: ResultPromise,
 ): Promise<TaskOutcome> {
   const result = await readResult(value, schema)
+  if (!isPromised(result.status, outputStatuses)) {
+    const known = ['success', ...(outputStatuses ?? [])].join(', ')
+    return violation(`The task returned the status '${result.status}'; it declares ${known}.`)
+  }
   if (result.status === 'success' && schema !== undefined) {
     const parsed = await schema.safeParseAsync(result.data)
     if (!parsed.success) {
@@ -61,13 +75,23 @@ export async function outcomeOfValue(
   return encode(result)
 }
 
-/** What it means that a handler threw. */
-export function outcomeOfError(error: unknown, signal: AbortSignal): TaskOutcome {
+/**
+ * What it means that a handler threw.
+ *
+ * @param options.sendStacks - whether the stack of an unexpected error is told.
+ */
+export function outcomeOfError(
+  error: unknown,
+  { signal, sendStacks }: { readonly signal: AbortSignal; readonly sendStacks: boolean },
+): TaskOutcome {
   // A task error says more than the abort that may have led to it.
   if (TaskError.is(error)) return outcomeOfTaskError(error)
   const cause = abortCause(signal)
   if (cause !== undefined) return outcomeOfAbort(cause)
-  return failure(TASK_ERROR_CODES.internal, error instanceof Error ? error.message : String(error))
+  if (!(error instanceof Error)) return failure(TASK_ERROR_CODES.internal, String(error))
+  const { message, stack } = error
+  const details = sendStacks && stack !== undefined ? { stack } : undefined
+  return failure(TASK_ERROR_CODES.internal, message, details)
 }
 
 /** What it means that a task ended because it was told to. */
@@ -91,10 +115,18 @@ async function readResult(
   value: unknown,
   schema: z.ZodType | undefined,
 ): Promise<TaskResultFields<unknown>> {
-  if (value instanceof ExplicitResult) return value
+  if (ExplicitResult.is(value)) return value
   if (!isPythonForm(value)) return { status: 'success', data: value }
   const parsed = await schema?.safeParseAsync(value)
   return parsed?.success === true ? { status: 'success', data: value } : value
+}
+
+const COMMON_STATUSES: ReadonlySet<string> = new Set(['', 'success', 'failure', 'cancelled'])
+
+function isPromised(status: string, outputStatuses: readonly string[] | undefined): boolean {
+  return (
+    outputStatuses === undefined || COMMON_STATUSES.has(status) || outputStatuses.includes(status)
+  )
 }
 
 const PYTHON_KEYS: ReadonlySet<string> = new Set(['status', 'data', 'error', 'metadata'])

@@ -18,6 +18,9 @@ export interface TaskResultError {
   readonly details?: JsonValue
 }
 
+// Looked up by name, so that results of a thread, or of another copy of this package, are recognised.
+const BRAND = Symbol.for('@avtomatika/task-result')
+
 /** A result with a status of its own; made by {@link taskResult}. */
 export class ExplicitResult<Data = unknown> {
   readonly status: string
@@ -30,6 +33,12 @@ export class ExplicitResult<Data = unknown> {
     this.data = fields.data
     this.error = fields.error
     this.metadata = fields.metadata
+    Object.defineProperty(this, BRAND, { value: true })
+  }
+
+  /** Whether a value is such a result, also from another copy of this package. */
+  static is(value: unknown): value is ExplicitResult {
+    return typeof value === 'object' && value !== null && Reflect.get(value, BRAND) === true
   }
 }
 

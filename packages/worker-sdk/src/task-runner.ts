@@ -11,11 +11,15 @@ import {
   type TaskPayload,
 } from '@avtomatika/protocol'
 
+import type { Admission } from './admission.ts'
 import type { Clock } from './clock.ts'
+import type { HotNames } from './hot-cache.ts'
 import type { WorkerLogger } from './logger.ts'
+import type { TaskMiddleware } from './middleware.ts'
 import { runTask } from './run-task.ts'
-import type { Skill } from './skill.ts'
+import type { Skill, SkillRegistry } from './skill.ts'
 import { TaskAborted, type AbortCause } from './task-abort.ts'
+import type { EventChannel } from './task-events.ts'
 import { failure, handedBack, type TaskOutcome } from './task-outcome.ts'
 import { Wake } from './wake.ts'
 
@@ -37,6 +41,7 @@ export interface ProgressChannel {
 export interface TaskHome {
   readonly logger: WorkerLogger
   openProgress(task: TaskIdentity): ProgressChannel
+  openEvents(task: TaskIdentity): EventChannel
   deliver(task: TaskIdentity, outcome: TaskOutcome, before?: Promise<void>): void
   /** Whether a result for exactly this task and attempt waits for delivery. */
   hasResult(task: TaskIdentity): boolean
@@ -46,13 +51,31 @@ export interface TaskHome {
 
 /** What a runner needs. */
 export interface TaskRunnerOptions {
-  readonly slots: number
+  readonly admission: Admission
   readonly clock: Clock
-  readonly findSkill: (name: string) => Skill | undefined
+  readonly skills: SkillRegistry
+  readonly hotCache: HotNames
+  readonly middleware: readonly TaskMiddleware[]
+  readonly sendStacks: boolean
+}
+
+/** What is loaded, by name, and the tasks that it makes fast to start. */
+export interface HotState {
+  readonly cache: readonly string[]
+  readonly skills: readonly string[]
+}
+
+/** What a poll may ask for. */
+export interface PollScope {
+  /** Most tasks. */
+  readonly max: number
+  /** Names of the only tasks that can be started now; absent = all that the worker has. */
+  readonly only?: readonly string[]
 }
 
 interface RunningTask {
   readonly home: TaskHome
+  readonly skill: Skill | undefined
   payload: TaskPayload
   readonly abort: AbortController
   /** Handed back while its handler still ran: what the handler returns is nobody's business now. */
@@ -63,7 +86,7 @@ interface RunningTask {
 
 /** Runs tasks, as many at a time as there are slots. */
 export class TaskRunner {
-  /** Notified when a slot frees. */
+  /** Notified when more can be started than before. */
   readonly changed = new Wake()
   readonly #options: TaskRunnerOptions
   readonly #running = new Set<RunningTask>()
@@ -73,9 +96,25 @@ export class TaskRunner {
     this.#options = options
   }
 
-  /** Slots that are free. */
+  /** How many tasks can be taken now, whichever of those that can be started they are. */
   get free(): number {
-    return this.#isDraining ? 0 : Math.max(0, this.#options.slots - this.#running.size)
+    return this.scope.max
+  }
+
+  /** What to ask for now. */
+  get scope(): PollScope {
+    if (this.#isDraining) return { max: 0 }
+    const { admission, skills } = this.#options
+    const startable = admission.startable()
+    const max = admission.roomForAny(startable)
+    return startable.length === skills.all.length ? { max } : { max, only: startable }
+  }
+
+  /** What is loaded; `undefined` when nothing ever was. */
+  get hot(): HotState | undefined {
+    const { hotCache, skills } = this.#options
+    if (!hotCache.isInUse) return undefined
+    return { cache: hotCache.all, skills: skills.hot((name) => hotCache.has(name)) }
   }
 
   /** How many tasks run. */
@@ -108,10 +147,10 @@ export class TaskRunner {
       this.#admitAgain(running, payload)
     } else if (home.hasResult(identityOf(payload))) {
       home.logger.info({ taskId: payload.task_id }, 'the task came again; its result is on the way')
-    } else if (this.free === 0) {
+    } else if (this.#isDraining) {
       home.deliver(identityOf(payload), handedBack())
     } else {
-      this.#start(payload, home)
+      this.#startOrHandBack(payload, home)
     }
   }
 
@@ -145,6 +184,11 @@ export class TaskRunner {
     }
   }
 
+  /** Waits until tasks can be started that are not in this scope, or the abort. */
+  async whenWider({ only }: PollScope, signal: AbortSignal): Promise<void> {
+    await this.changed.until(() => only !== undefined && this.#isWiderThan(only), signal)
+  }
+
   /** Waits until no task runs, or the abort. */
   async whenIdle(signal: AbortSignal): Promise<void> {
     await this.changed.until(() => this.#running.size === 0, signal)
@@ -171,33 +215,50 @@ export class TaskRunner {
     else running.payload = payload
   }
 
-  #start(payload: TaskPayload, home: TaskHome): void {
-    const task: RunningTask = { home, payload, abort: new AbortController(), isReleased: false }
+  #isWiderThan(only: readonly string[]): boolean {
+    const { max, only: now = this.#options.skills.all.map(({ name }) => name) } = this.scope
+    return max > 0 && now.some((name) => !only.includes(name))
+  }
+
+  #startOrHandBack(payload: TaskPayload, home: TaskHome): void {
+    const { admission, skills } = this.#options
+    const skill = skills.find(payload.type)
+    if (!admission.admits(skill)) {
+      home.deliver(identityOf(payload), handedBack('no room'))
+      return
+    }
+    const abort = new AbortController()
+    const task: RunningTask = { home, skill, payload, abort, isReleased: false }
     this.#running.add(task)
+    admission.enter(skill)
     home.touch()
     void this.#run(task)
   }
 
   /** Never rejects. */
   async #run(task: RunningTask): Promise<void> {
-    const { home, abort, payload } = task
+    const { home, abort, payload, skill } = task
+    const { admission, clock, hotCache, middleware, sendStacks } = this.#options
     const progress = home.openProgress(identityOf(payload))
+    const events = home.openEvents(identityOf(payload))
     const outcome = await runTask({
       payload,
-      skill: this.#options.findSkill(payload.type),
+      skill,
       abort,
-      clock: this.#options.clock,
-      logger: home.logger.child({
-        taskId: payload.task_id,
-        jobId: payload.job_id,
-        taskType: payload.type,
-      }),
+      clock,
+      logger: loggerFor(home, payload),
+      hotCache,
+      middleware,
+      sendStacks,
       progress: (fraction, message) => {
         if (!task.isReleased) progress.report(fraction, message)
       },
+      emit: (event, eventPayload) => events.emit(event, eventPayload),
+      stream: (chunk) => events.stream(chunk),
     })
     this.#running.delete(task)
-    const flushed = progress.flush()
+    admission.leave(skill)
+    const flushed = Promise.all([progress.flush(), events.flush()]).then(() => undefined)
     // `task.payload`: the attempt may have changed while the handler ran (T3).
     if (!task.isReleased) home.deliver(identityOf(task.payload), outcome, flushed)
     if (task.successor !== undefined) this.admit(task.successor, home)
@@ -208,6 +269,11 @@ export class TaskRunner {
 
 function identityOf({ job_id: jobId, task_id: taskId, attempt }: TaskPayload): TaskIdentity {
   return { jobId, taskId, ...(attempt != null && { attempt }) }
+}
+
+function loggerFor({ logger }: TaskHome, payload: TaskPayload): WorkerLogger {
+  const { task_id: taskId, job_id: jobId, type: taskType, attempt } = payload
+  return logger.child({ taskId, jobId, taskType, ...(attempt != null && { attempt }) })
 }
 
 function rejectMalformed(

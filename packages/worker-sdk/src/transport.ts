@@ -10,6 +10,8 @@ export interface TransportRequest {
   /** Give up after this long, in ms. */
   readonly timeoutMs: number
   readonly signal: AbortSignal
+  /** Default: the token of the target. */
+  readonly token?: string | undefined
 }
 
 /** A usable answer: 2xx, and JSON if it has a body. */
@@ -26,6 +28,8 @@ export interface Failure {
   /** HTTP status, or `null` when there was no answer or one that nobody can read. */
   readonly status: number | null
   readonly error: AvtomatikaError
+  /** The parsed JSON of an answer, if there was any. */
+  readonly body?: unknown
   /** What the peer asked to wait, in ms. */
   readonly retryAfterMs?: number | undefined
 }
@@ -50,6 +54,17 @@ export interface TransportTarget {
   readonly url: string
   readonly token: string
   readonly workerId: string
+  /** Default: what the platform trusts, and no certificate of our own. */
+  readonly tls?: TlsSettings | undefined
+}
+
+/** Certificates in PEM. */
+export interface TlsSettings {
+  /** Trusted instead of what the platform trusts. */
+  readonly ca?: string | undefined
+  /** This worker's own. */
+  readonly cert?: string | undefined
+  readonly key?: string | undefined
 }
 
 /** How long any question but a long poll may take, in ms. */

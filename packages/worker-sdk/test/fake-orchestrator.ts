@@ -2,6 +2,7 @@ import { createServer, type IncomingMessage, type Server, type ServerResponse } 
 import type { AddressInfo } from 'node:net'
 
 import {
+  eventBatchSchema,
   heartbeatSchema,
   pollQuerySchema,
   taskResultSchema,
@@ -9,6 +10,7 @@ import {
   workerRegistrationSchema,
   type TaskResult,
 } from '@avtomatika/protocol'
+import { z } from 'zod'
 
 export type Kind = 'register' | 'heartbeat' | 'poll' | 'result' | 'event'
 
@@ -19,9 +21,10 @@ export interface Received {
   readonly headers: IncomingMessage['headers']
 }
 
-/** An answer of the script: `cut` breaks the connection, `hold` never answers. */
+/** An answer of the script: `cut` breaks the connection, `cut body` in the middle of an answer, `hold` never answers. */
 export type Scripted =
   | 'cut'
+  | 'cut body'
   | 'hold'
   | {
       readonly status?: number
@@ -41,7 +44,7 @@ const SCHEMAS = {
   register: workerRegistrationSchema,
   heartbeat: heartbeatSchema,
   result: taskResultSchema,
-  event: workerEventSchema,
+  event: z.union([workerEventSchema, eventBatchSchema]),
   poll: pollQuerySchema,
 }
 
@@ -87,6 +90,11 @@ export class FakeOrchestrator {
   /** The next answers to messages of this kind; afterwards the good one. */
   script(kind: Kind, ...answers: Scripted[]): void {
     this.#scripts.set(kind, [...(this.#scripts.get(kind) ?? []), ...answers])
+  }
+
+  /** Forgets what is left of a script. */
+  clearScript(kind: Kind): void {
+    this.#scripts.delete(kind)
   }
 
   /** Hands tasks to polls, now or when one comes. */
@@ -146,7 +154,11 @@ export class FakeOrchestrator {
     const parsed = SCHEMAS[kind].safeParse(checked)
     if (!parsed.success) this.violations.push(`${kind}: ${parsed.error.message}`)
     const scripted = this.#scripts.get(kind)?.shift()
-    if (kind === 'result' && (scripted === undefined || scripted === 'cut')) this.#count(body)
+    if (
+      kind === 'result' &&
+      (scripted === undefined || scripted === 'cut' || scripted === 'cut body')
+    )
+      this.#count(body)
     this.received.push(message)
     this.#answer(message, scripted, response)
     this.#notify()
@@ -156,6 +168,11 @@ export class FakeOrchestrator {
     if (scripted === 'hold') return
     if (scripted === 'cut') {
       response.socket?.destroy()
+      return
+    }
+    if (scripted === 'cut body') {
+      response.writeHead(200, { 'content-length': '1000' })
+      response.write('{"status":', () => response.socket?.destroy())
       return
     }
     if (scripted !== undefined) {

@@ -170,7 +170,7 @@ describe('what a handler is given', () => {
   it('knows its task', async () => {
     const body = await resultOf(
       (worker) =>
-        worker.task('echo', ({ logger, signal, progress, deadline, ...rest }) => ({
+        worker.task('echo', ({ logger, signal, progress, hotCache, deadline, ...rest }) => ({
           ...rest,
           deadline: deadline?.getTime() ?? null,
           isAborted: signal.aborted,
@@ -186,6 +186,7 @@ describe('what a handler is given', () => {
       priority: 3,
       deadline: null,
       isAborted: false,
+      idempotencyKey: 'j1/echo/t1',
       tracing: { traceparent: '00-1' },
     })
   })

@@ -17,6 +17,47 @@ describe('heartbeat', () => {
     await server.nth('heartbeat', 2)
   })
 
+  it.each([
+    [0, 13_500],
+    [0.75, 15_750],
+  ])(
+    'varies the interval by a tenth, so that workers drift apart (D-21): %d',
+    async (chance, ms) => {
+      const { server, clock, worker } = await openBench({ random: () => chance })
+      worker.task('echo', () => ({}))
+      await worker.start()
+      await clock.pass(ms)
+      await server.nth('heartbeat', 1)
+    },
+  )
+
+  it('is late by as much as the orchestrator asks', async () => {
+    const { server, clock, worker } = await openBench()
+    worker.task('echo', () => ({}))
+    server.script('heartbeat', { json: { status: 'ok', next_heartbeat_jitter_ms: 700 } })
+    await worker.start()
+    await clock.pass(15_000)
+    await clock.pass(15_700)
+    await server.nth('heartbeat', 2)
+  })
+
+  it('gathers changes for a moment, which more changes do not prolong (D-25)', async () => {
+    const { server, clock, worker } = await openBench({ maxConcurrentTasks: 3 })
+    const ends = [gate(), gate(), gate()] as const
+    worker.task('echo', ({ params }) => ends[Number(params['n'])]?.opened)
+    await worker.start()
+    clock.advance(10_000)
+    server.push(aTask({ task_id: 'a', params: { n: 0 } }))
+    await clock.timer(100)
+    clock.advance(60)
+    server.push(aTask({ task_id: 'b', params: { n: 1 } }))
+    await server.when(() => server.openPolls === 1)
+    clock.advance(40)
+    const { body } = await server.nth('heartbeat', 1)
+    expect(body['current_tasks']).toEqual(['a', 'b'])
+    for (const end of ends) end.open()
+  })
+
   it('tells a change within two seconds, and several changes with one beat', async () => {
     const { server, clock, worker } = await openBench({ maxConcurrentTasks: 2 })
     const end = gate()

@@ -7,7 +7,9 @@ describe('results', () => {
     ['500', { status: 500, json: { error: 'x' } }],
     ['408', { status: 408, text: '' }],
     ['425', { status: 425, text: '' }],
-    ['429', { status: 429, json: { error: 'x', code: 'QUOTA_EXCEEDED' } }],
+    ['401', { status: 401, json: { error: 'x', code: 'INVALID_TOKEN' } }],
+    ['a 404 of a proxy', { status: 404, text: 'default backend - 404' }],
+    ['403', { status: 403, json: { error: 'x', code: 'WORKER_MISMATCH' } }],
     ['a body that is not JSON', { text: '<html>gateway</html>' }],
     ['a cut connection', 'cut' as const],
   ])('are sent again after %s and count once (D-4, D-5)', async (_name, answer) => {
@@ -26,6 +28,7 @@ describe('results', () => {
   it.each([
     ['ignored', { json: { status: 'ignored', reason: 'stale_task' } }],
     ['a word of an older server', { json: { status: 'ok' } }],
+    ['a 404 of a first generation server', { status: 404, json: { error: 'Job not found' } }],
     ['a refusal', { status: 422, json: { error: 'no', code: 'INVALID_REQUEST' } }],
   ])('are not sent again after %s', async (_name, answer) => {
     const { server, worker } = await openBench()
@@ -38,6 +41,26 @@ describe('results', () => {
     await server.nth('result', 2)
     await worker.stop()
     expect(server.of('result').map(({ body }) => body['task_id'])).toEqual(['a', 'b'])
+  })
+
+  it('wait long after a 429 that lost its Retry-After on the way', async () => {
+    const { server, clock, worker } = await openBench()
+    worker.task('echo', () => ({}))
+    server.script('result', { status: 429, json: { error: 'x', code: 'QUOTA_EXCEEDED' } })
+    await worker.start()
+    server.push(aTask())
+    await clock.pass(30_500)
+    await server.nth('result', 2)
+  })
+
+  it('wait as long as Retry-After says, plus jitter', async () => {
+    const { server, clock, worker } = await openBench()
+    worker.task('echo', () => ({}))
+    server.script('result', { status: 503, text: '', headers: { 'retry-after': '4' } })
+    await worker.start()
+    server.push(aTask())
+    await clock.pass(4500)
+    await server.nth('result', 2)
   })
 
   it('hold no slot and stall no other while they wait (D-6)', async () => {

@@ -49,6 +49,7 @@ export async function openBench(options: WorkerOptions = {}): Promise<Bench> {
     token: TOKEN,
     orchestratorUrl: server.url,
     env: {},
+    healthPort: false,
     clock,
     random: () => 0.5,
     logger,

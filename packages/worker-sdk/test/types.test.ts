@@ -3,6 +3,7 @@ import { describe, expectTypeOf, it } from 'vitest'
 import { pino } from 'pino'
 import { z } from 'zod'
 
+import { bullmqTask } from '../src/bullmq/index.ts'
 import {
   defineTask,
   taskResult,
@@ -42,6 +43,21 @@ describe('types of tasks', () => {
         return { b: params.a }
       },
     )
+  })
+
+  it('flow from a contract with options, from its thread, and from its BullMQ queue', () => {
+    const worker = new Worker({ env: {}, token: 't' })
+    worker.task(resize, { cost: 1, concurrency: 2 }, ({ params }) => {
+      expectTypeOf(params).toEqualTypeOf<{ url: string; width: number }>()
+      return { path: params.url }
+    })
+    const thread = new URL('./thread-handlers/count.ts', import.meta.url)
+    // @ts-expect-error a contract has its schemas already
+    const twice = (): Worker => worker.task(resize, { params: z.object({}) }, () => ({ path: '' }))
+    const threaded = (): Worker => worker.task(resize, { thread })
+    const bridged = (): Worker =>
+      bullmqTask(worker, resize, { queue: 'resize', connection: { host: 'localhost' } })
+    expectTypeOf([twice, threaded, bridged]).items.toEqualTypeOf<() => Worker>()
   })
 
   it('are unknown values without a schema', () => {

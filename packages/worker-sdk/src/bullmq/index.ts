@@ -1,0 +1,2 @@
+export { bullmqTask } from './bullmq-task.ts'
+export type { BullmqTaskOptions } from './bullmq-task.ts'
