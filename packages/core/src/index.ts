@@ -71,6 +71,7 @@ export type {
   TaskClass,
   TaskRenewal,
   TaskStore,
+  TypeLimit,
 } from './ports/task-store.ts'
 export type {
   Hit,

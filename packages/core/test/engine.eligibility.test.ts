@@ -323,7 +323,9 @@ describe('why nobody fits', () => {
   })
 
   it('asks the caller who is full, if the caller knows', () => {
-    expect(shortageOf([big, big], demand, { isFull: full }).text).toBe('2 workers fit, but all are full')
+    expect(shortageOf([big, big], demand, { isFull: full }).text).toBe(
+      '2 workers fit, but all are full',
+    )
   })
 
   it('stays a sentence, however many reasons there are', () => {

@@ -78,11 +78,22 @@ describe('a task', () => {
 describe('a value matches a schema', () => {
   const point = {
     type: 'object',
-    properties: { x: { type: 'integer', minimum: 0 }, tags: { type: 'array', items: { type: 'string' }, maxItems: 2 } },
+    properties: {
+      x: { type: 'integer', minimum: 0 },
+      tags: { type: 'array', items: { type: 'string' }, maxItems: 2 },
+    },
     required: ['x'],
     additionalProperties: false,
   }
-  const tree = { $ref: '#/$defs/node', $defs: { node: { type: 'object', properties: { next: { $ref: '#/$defs/node' }, n: { type: 'number' } } } } }
+  const tree = {
+    $ref: '#/$defs/node',
+    $defs: {
+      node: {
+        type: 'object',
+        properties: { next: { $ref: '#/$defs/node' }, n: { type: 'number' } },
+      },
+    },
+  }
   it.each<[string, JsonObject, JsonValue, boolean]>([
     ['of its type', point, { x: 1 }, true],
     ['without a required field', point, {}, false],
@@ -105,7 +116,12 @@ describe('a value matches a schema', () => {
     ['a reference, and all is well', tree, { next: { next: { n: 1 } } }, true],
     ['lengths', { minLength: 2, maxLength: 3 }, 'ä', false],
     ['a limit without the limit itself', { exclusiveMaximum: 3 }, 3, false],
-    ['words that nobody knows', { type: 'color', format: 'hex', pattern: '^(a+)+$', if: {} }, 'x', true],
+    [
+      'words that nobody knows',
+      { type: 'color', format: 'hex', pattern: '^(a+)+$', if: {} },
+      'x',
+      true,
+    ],
     ['a reference elsewhere', { $ref: 'https://example.org/x.json' }, 1, true],
     ['a schema that makes no sense', { required: 'x', properties: 3, items: 'y' }, { a: 1 }, true],
   ])('%s', (_, schema, value, expected) => {

@@ -33,7 +33,14 @@ describe('a result', () => {
     ['that blames the input', failing('INVALID_INPUT_ERROR'), 0.5],
     ['that failed on purpose', { status: 'failure' }, 0.5],
     ['of a cancelled task', { status: 'cancelled' }, 0.5],
-    ['that hands the task back', { status: 'failure', error: { code: 'TRANSIENT_ERROR', message: 'bye', details: { released: true } } }, 0.5],
+    [
+      'that hands the task back',
+      {
+        status: 'failure',
+        error: { code: 'TRANSIENT_ERROR', message: 'bye', details: { released: true } },
+      },
+      0.5,
+    ],
   ])('%s counts at once', async (_, said, expected) => {
     const world = new World()
     const engine = world.engine(oneTask())

@@ -218,3 +218,33 @@ describe('a preference', () => {
     expect(await other.poll()).toHaveLength(1)
   })
 })
+
+describe('a strategy of the host', () => {
+  it('decides, and one that throws keeps no task from its workers', async () => {
+    const world = new World({
+      strategies: new Map([
+        [
+          'dearest',
+          (all) => ({ order: all.toSorted((a, b) => b.cost - a.cost).map((one) => one.workerId) }),
+        ],
+        [
+          'broken',
+          () => {
+            throw new Error('no')
+          },
+        ],
+      ]),
+    })
+    const engine = world.engine(asking('dearest'), asking('broken'))
+    const all = await waiting(engine, PRICES)
+    await create(engine, asking('dearest'))
+    expect(await taker(all)).toBe('dear')
+    const { cheap } = all
+    await create(engine, asking('broken'))
+    await create(engine, asking('broken'))
+    expect(await cheap?.polled).toHaveLength(1)
+    expect(world.warnings).toContain(
+      'a strategy failed, and nobody is preferred; strategies must not throw',
+    )
+  })
+})

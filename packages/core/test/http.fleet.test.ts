@@ -9,7 +9,12 @@ function render(): Blueprint {
     .state('start', { start: true }, ({ actions }) => {
       const resourceRequirements = { gpu_info: { vram_gb: 24 } }
       const transitions = { success: 'done' }
-      actions.dispatchTask({ type: 'render', transitions, resourceRequirements, dispatchTimeout: 60 })
+      actions.dispatchTask({
+        type: 'render',
+        transitions,
+        resourceRequirements,
+        dispatchTimeout: 60,
+      })
     })
     .state('done', { end: true })
 }
@@ -110,7 +115,11 @@ describe('GET /workers/catalog', () => {
     const described = { name: 'work', version: '2', description: 'Works.', price: 3 }
     await register(server, 'w-1', { worker_type: 'cpu', cost_per_second: 4 })
     const capabilities = { cost_per_skill: { work: 1.5 }, hostname: 'secret-host' }
-    await register(server, 'w-2', { worker_type: 'gpu', supported_skills: [described], capabilities })
+    await register(server, 'w-2', {
+      worker_type: 'gpu',
+      supported_skills: [described],
+      capabilities,
+    })
     const { status, body, text } = await server.get('/api/v1/workers/catalog')
     expect([status, body]).toEqual([
       200,
@@ -150,7 +159,9 @@ describe('POST /workers/{id}/drain', () => {
     const task = await server.take('w-1')
     const drained = await server.post('/api/v1/workers/w-1/drain', undefined, 'admin')
     expect([drained.status, drained.body]).toEqual([200, { status: 'draining', worker_id: 'w-1' }])
-    expect((await server.report('w-1', task, { status: 'success' })).body['status']).toBe('accepted')
+    expect((await server.report('w-1', task, { status: 'success' })).body['status']).toBe(
+      'accepted',
+    )
     await server.call('PATCH', '/_worker/workers/w-1', { as: 'worker', body: { status: 'idle' } })
     await server.register('w-1', 'work')
     await server.create('plain')
@@ -186,7 +197,9 @@ describe('POST /workers/{id}/evict', () => {
     const next = await server.get('/_worker/workers/w-1/tasks/next?timeout=0', 'worker')
     expect([next.status, next.body['code']]).toEqual([404, 'WORKER_NOT_FOUND'])
     await server.register('w-1', 'work')
-    expect((await server.get('/_worker/workers/w-1/tasks/next?timeout=0', 'worker')).status).toBe(204)
+    expect((await server.get('/_worker/workers/w-1/tasks/next?timeout=0', 'worker')).status).toBe(
+      204,
+    )
   })
 
   it('sends a poll home that waits', async () => {

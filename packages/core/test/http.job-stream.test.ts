@@ -193,7 +193,7 @@ describe('the event stream of a job', () => {
     const scene = await atWork(await LiveServer.start([search()]))
     const { server, jobId, task } = scene
     const { port, hostname } = new URL(server.url)
-    const slow = connect({ port: Number(port), host: hostname, highWaterMark: 1024 })
+    const slow = connect(Number(port), hostname)
     onTestFinished(() => void slow.destroy())
     slow.pause()
     const request = [
@@ -246,6 +246,18 @@ describe('pieces of output', () => {
     await server.report('w1', task, { status: 'success' })
     const late = await tell(scene, { chunk: 'late' })
     expect(late.body).toEqual({ status: 'event_accepted', ignored: 'stale_task' })
+  })
+
+  it('do not count against the limit of their worker, unless nobody takes them (D-47)', async () => {
+    const limits = { rateLimits: { workerMessages: 3 } }
+    const scene = await atWork(await LiveServer.start([search()], limits))
+    const statuses: number[] = []
+    for (let n = 0; n < 20; n += 1) statuses.push((await tell(scene, { chunk: n })).status)
+    expect(new Set(statuses)).toEqual(new Set([200]))
+    const task = { ...scene.task, task_id: 'old' }
+    for (let n = 0; n < 4; n += 1)
+      statuses.push((await tell({ ...scene, task }, { chunk: n })).status)
+    expect(statuses.at(-1)).toBe(429)
   })
 
   it('are events like any other from workers that did not say that they stream', async () => {

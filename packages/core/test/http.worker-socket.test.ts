@@ -110,7 +110,7 @@ describe('who may connect', () => {
     ['/_worker/ws/w1/more', shared, 404],
   ])('%s with %j is refused with %i before it is open', async (path, headers, status) => {
     const server = await LiveServer.start([search()], tokens)
-    const opening = TestSocket.open(server.url, path, headers as Record<string, string>)
+    const opening = TestSocket.open(server.url, path, headers)
     await expect(opening).rejects.toThrow(`Unexpected server response: ${String(status)}`)
   })
 
@@ -183,6 +183,16 @@ describe('what workers say on their connection', () => {
     }
     await until(async () => (await server.job(jobId))['progress'] === 0.3)
     expect(server.log()).toContain('WORKER_MISMATCH')
+  })
+
+  it('a frame of more than 1 MiB ends its connection, and no other', async () => {
+    const server = await LiveServer.start([search()])
+    const noisy = await TestSocket.open(server.url, '/_worker/ws/w1')
+    const other = await TestSocket.open(server.url, '/_worker/ws/w2')
+    noisy.say('x'.repeat(1024 * 1024 + 1))
+    expect((await noisy.closed)[0]).toBe(1009)
+    await TestSocket.open(server.url, '/_worker/ws/w1')
+    expect(await Promise.race([other.closed, Promise.resolve('open')])).toBe('open')
   })
 
   it('a token of many cannot speak for a worker with its own', async () => {

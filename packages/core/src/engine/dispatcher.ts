@@ -12,6 +12,7 @@ import type { ClaimedTask, TaskClass } from '../ports/task-store.ts'
 import type { WorkerRecord } from '../ports/worker-record.ts'
 import { Backlog } from './backlog.ts'
 import { startable } from './eligibility.ts'
+import { typeLimits } from './type-limits.ts'
 import type { EngineParts } from './engine-parts.ts'
 import type { HandedTask } from './handed-task.ts'
 import type { InputSchemas } from './input-schemas.ts'
@@ -258,8 +259,9 @@ export class Dispatcher {
     const { workerId, maxConcurrentTasks: capacity } = worker
     const classIds = this.#room.classesFor(worker)
     if (classIds.length === 0) return Promise.resolve([])
+    const limits = typeLimits(worker, (type) => this.#room.classesOf(type, classIds))
     const claim = { workerId, classIds, limit, capacity, now: clock.now(), leaseMs: this.#leaseMs }
-    return storage.claimTasks(claim)
+    return storage.claimTasks({ ...claim, ...(limits.length > 0 && { limits }) })
   }
 
   /** Those that could be handed over; the others are taken back as soon as the store answers. */

@@ -112,7 +112,7 @@ export class Engine {
 
   constructor(options: EngineOptions) {
     const { storage, clock, ids, log, instanceId, settings, blueprints } = options
-    const { rules, taskTimeoutMs, executorConcurrency: concurrency } = settings
+    const { rules, executorConcurrency: concurrency } = settings
     const checkInvariants = options.checkInvariants ?? false
     const roster = new Roster(storage)
     const { minReputation } = settings
@@ -147,10 +147,7 @@ export class Engine {
     this.lines = new WorkerLines(parts, { roster, takeBacks, leaseMs: ttlMs })
     const dispatching = { roster, room, takeBacks, inputs, leaseMs: ttlMs, minReputation }
     this.dispatcher = new Dispatcher(parts, dispatching)
-    const tools = {
-      settings: new DispatchSettings({ taskTimeoutMs, retry: rules.retry }),
-      child: this.#creation.child.bind(this.#creation),
-    }
+    const tools = this.#tools()
     this.#executor = new Executor(parts, { blueprints, tools, concurrency })
     this.#handOff = new HandOff({
       clock,
@@ -320,6 +317,13 @@ export class Engine {
   /** Who calls the webhooks, and keeps the calls that were given up. */
   get courier(): Courier {
     return this.#courier
+  }
+
+  /** What handlers are run with. */
+  #tools(): ConstructorParameters<typeof Executor>[1]['tools'] {
+    const { rules, taskTimeoutMs } = this.#settings
+    const settings = new DispatchSettings({ taskTimeoutMs, retry: rules.retry })
+    return { settings, child: this.#creation.child.bind(this.#creation) }
   }
 
   #follow(hint: Hint): void {

@@ -23,6 +23,8 @@ const ACKNOWLEDGE_MS = 5_000
 export interface HeartbeatAnswer {
   /** Tasks that the worker lists and does not hold: cancelled, timed out, or given to another. */
   readonly cancelTaskIds: readonly string[]
+  /** It says by a hash which skills it has, and we do not know them: it should send them all. */
+  readonly lacksSkills: boolean
 }
 
 export interface FleetOptions {
@@ -95,7 +97,7 @@ export class Fleet {
     }
     if (beat.status === 'offline') {
       await this.#leave(workerId, now)
-      return { cancelTaskIds: [] }
+      return { cancelTaskIds: [], lacksSkills: false }
     }
     this.#roster.put(worker)
     const listed = beat.currentTasks
@@ -106,7 +108,8 @@ export class Fleet {
       now,
       leaseMs: this.#ttlMs,
     })
-    return { cancelTaskIds }
+    const lacksSkills = beat.skillsHash !== undefined && worker.skills.length === 0
+    return { cancelTaskIds, lacksSkills }
   }
 
   /** Which skills can be had, from how many, at what price. */
@@ -166,11 +169,12 @@ function notFound(workerId: string, advice = ''): NotFoundError {
   return new NotFoundError('WORKER_NOT_FOUND', { message: message.trim() })
 }
 
-function skillOf({ name, type, version, inputSchema }: Skill): WorkerSkill {
+function skillOf({ name, type, version, inputSchema, maxConcurrentTasks }: Skill): WorkerSkill {
   return {
     name,
     type: type ?? null,
     version: version ?? null,
+    ...(maxConcurrentTasks !== undefined && { maxConcurrentTasks }),
     ...(inputSchema && { inputSchema: toJsonObject(inputSchema, 'input_schema') }),
   }
 }

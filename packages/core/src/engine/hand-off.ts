@@ -20,6 +20,7 @@ import type { HandedTask } from './handed-task.ts'
 import type { Matchmaker } from './matchmaker.ts'
 import { mergeChanges, type Changed } from './merge-changes.ts'
 import type { TakeBacks } from './take-backs.ts'
+import { isLimited } from './type-limits.ts'
 import { LOOK_AGAIN, type Guest, type WaitingRoom } from './waiting-room.ts'
 
 export interface HandOffOptions {
@@ -112,9 +113,11 @@ export class HandOff {
     const { avoid, demand } = task
     const avoided = avoid !== null && avoid.until > clock.now() ? avoid.workerId : undefined
     // And so is whether a worker that should have fewer than it could take has that many.
-    const isWanted = ({ workerId, maxConcurrentTasks }: WorkerRecord): boolean =>
-      workerId !== avoided &&
-      (best === undefined || (workerId === best.workerId && maxConcurrentTasks <= best.capacity))
+    const isWanted = (worker: WorkerRecord): boolean =>
+      worker.workerId !== avoided &&
+      !isLimited(worker, demand.type) &&
+      (best === undefined ||
+        (worker.workerId === best.workerId && worker.maxConcurrentTasks <= best.capacity))
     const classId = classIdOf(demand)
     learn({ classId, demand })
     const guest = room.take(classId, isWanted, best?.workerId)

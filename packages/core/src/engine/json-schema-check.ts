@@ -30,8 +30,14 @@ const CHECKS: ReadonlyMap<string, Check> = new Map<string, Check>([
   ['maximum', (value, want) => !(numeric(value) > numeric(want))],
   ['exclusiveMinimum', (value, want) => !(numeric(value) <= numeric(want))],
   ['exclusiveMaximum', (value, want) => !(numeric(value) >= numeric(want))],
-  ['minLength', (value, want) => typeof value !== 'string' || !isLess([...value].length, want)],
-  ['maxLength', (value, want) => typeof value !== 'string' || !isMore([...value].length, want)],
+  [
+    'minLength',
+    (value, want) => typeof value !== 'string' || !isLess(Array.from(value).length, want),
+  ],
+  [
+    'maxLength',
+    (value, want) => typeof value !== 'string' || !isMore(Array.from(value).length, want),
+  ],
   ['minItems', (value, want) => !isList(value) || !isLess(value.length, want)],
   ['maxItems', (value, want) => !isList(value) || !isMore(value.length, want)],
   ['required', checkRequired],

@@ -33,6 +33,7 @@ export class Reputations {
 
   start(): void {
     this.#isStarted = true
+    this.#asksAt = this.#parts.clock.now() + ASK_MS
     this.#loop.start()
   }
 

@@ -43,7 +43,10 @@ export class Shortages {
   }
 
   /** The tasks of a job that no worker has taken for so long, the longest waiting first. */
-  inJob(job: Job, { limit, waitedMs }: { limit: number; waitedMs: number }): readonly PendingTask[] {
+  inJob(
+    job: Job,
+    { limit, waitedMs }: { limit: number; waitedMs: number },
+  ): readonly PendingTask[] {
     return this.#explained([job], { limit, waitedMs })
   }
 

@@ -87,6 +87,11 @@ export class WaitingRoom {
     return classes.map(({ classId }) => classId)
   }
 
+  /** Those of some classes that are of a type of tasks. */
+  classesOf(type: string, classIds: readonly string[]): readonly string[] {
+    return classIds.filter((classId) => this.#classes.get(classId)?.demand.type === type)
+  }
+
   wait({ worker, max, tried }: Waiter): Waiting {
     let leave = (): void => undefined
     const woken = new Promise<Wake>((answer) => {

@@ -86,9 +86,7 @@ async function read(
   const changedAfter = momentOf(request.query.since)
   const signal = disconnectSignal(reply)
   const isToWait = waitMs > 0 && job.wait !== null
-  const latest = isToWait
-    ? await engine.readChangedJob(job, { waitMs, changedAfter, signal })
-    : job
+  const latest = isToWait ? await engine.readChangedJob(job, { waitMs, changedAfter, signal }) : job
   const pending = engine.shortages.inJob(latest, { limit: MAX_PENDING, waitedMs: WORTH_TELLING_MS })
   return {
     ...jobView(latest, approvalPaths(latest, caller, options)),

@@ -21,6 +21,11 @@ interface Run {
   readonly chunks: IncomingChunks['chunks'][number][]
 }
 
+interface Piece {
+  readonly event: NormalisedEvent
+  readonly chunk: IncomingChunks['chunks'][number]
+}
+
 /** Takes the events one after the other; one that is refused holds up no other. */
 export async function takeEventBatch(
   bodies: readonly unknown[],
@@ -38,7 +43,7 @@ export async function takeEventBatch(
     results.push(...chunks.map(() => reply))
   }
   for (const body of bodies) {
-    const piece = pieceOf(body, workerId, options)
+    const piece = await pieceOf(body, workerId, options)
     if (piece === undefined || !belongsTo(run, piece.event)) await endRun()
     if (piece === undefined) {
       results.push(await guarded(() => takeWorkerEvent(body, workerId, options), options))
@@ -52,18 +57,32 @@ export async function takeEventBatch(
 }
 
 /** `undefined` for what is no piece of output, or none that can be taken. */
-function pieceOf(
+async function pieceOf(
   body: unknown,
   workerId: string,
   { engine }: EventBatchOptions,
-): { readonly event: NormalisedEvent; readonly chunk: Run['chunks'][number] } | undefined {
+): Promise<Piece | undefined> {
+  const event = readEvent(body, workerId)
+  if (event?.workerId !== workerId) return undefined
+  if (!(await isStreamEvent(event, workerId, engine.lines))) return undefined
+  const chunk = readChunk(event)
+  return chunk && { event, chunk }
+}
+
+function readEvent(body: unknown, workerId: string): NormalisedEvent | undefined {
   try {
-    const event = normaliseEvent(body, workerId)
-    if (event.workerId !== workerId || !isStreamEvent(event, workerId, engine.lines))
-      return undefined
-    return { event, chunk: chunkOf(event) }
+    return normaliseEvent(body, workerId)
   } catch {
     // Taken as a single event it is refused with the reason.
+    return undefined
+  }
+}
+
+function readChunk(event: NormalisedEvent): Piece['chunk'] | undefined {
+  try {
+    return chunkOf(event)
+  } catch {
+    // As above.
     return undefined
   }
 }

@@ -11,12 +11,12 @@ import type { WorkerLines } from '../engine/worker-lines.ts'
 import { toJson } from '../json/to-json.ts'
 
 /** Older workers may have an event of the same name; theirs is an event like any other. */
-export function isStreamEvent(
+export async function isStreamEvent(
   event: NormalisedEvent,
   workerId: string,
   lines: WorkerLines,
-): boolean {
-  return event.eventType === STREAM_EVENT && lines.understands(workerId, 'stream')
+): Promise<boolean> {
+  return event.eventType === STREAM_EVENT && (await lines.understands(workerId, 'stream'))
 }
 
 /** @throws InputError `INVALID_REQUEST` for an event that brings no piece of output. */

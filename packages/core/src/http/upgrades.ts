@@ -6,7 +6,7 @@
  * only would like HTTP/2 (h2c). Where nobody but us listens, these are served as if they had not offered.
  */
 import { ServerResponse, type IncomingMessage, type Server } from 'node:http'
-import type { Socket } from 'node:net'
+import { Socket } from 'node:net'
 import type { Duplex } from 'node:stream'
 import type { FastifyInstance } from 'fastify'
 
@@ -25,10 +25,11 @@ export function upgradeOf(request: IncomingMessage): Upgrade | undefined {
 
 /** Lets WebSockets be opened below a path. */
 export function acceptUpgrades(app: FastifyInstance, path: string): void {
-  const server = app.server as Server
+  const { server } = app
   const prefix = app.prefix + path
-  const onUpgrade = (request: IncomingMessage, duplex: Duplex, head: Buffer): void => {
-    const socket = duplex as Socket
+  const onUpgrade = (request: IncomingMessage, socket: Duplex, head: Buffer): void => {
+    // A server of Node's is given nothing else.
+    if (!(socket instanceof Socket)) return
     if (isOurs(request, prefix)) serve(app, request, { socket, head })
     else if (server.listenerCount('upgrade') === 1) serveAsPlain(server, request, { socket, head })
   }

@@ -33,7 +33,7 @@ export async function takeWorkerEvent(
   const event = normaliseEvent(body, workerId)
   if (event.workerId !== workerId) throw mismatch(workerId, event.workerId)
   const { lines } = engine
-  if (isStreamEvent(event, workerId, lines)) {
+  if (await isStreamEvent(event, workerId, lines)) {
     return takeChunks(event, workerId, [chunkOf(event)], lines)
   }
   const isProgress = event.eventType === PROGRESS_EVENT

@@ -1,5 +1,6 @@
 /** What workers say: here I am, what is there to do, this is what came of it. */
 import {
+  isJsonObject,
   normaliseHeartbeat,
   normaliseRegistration,
   normaliseResult,
@@ -9,6 +10,9 @@ import {
   PROTOCOL_VERSION,
   protocolWarning,
   HEADERS,
+  STREAM_EVENT,
+  type EventBatchReply,
+  type EventReply,
   type PollQuery,
   type Result,
   type ResultAck,
@@ -72,10 +76,14 @@ export function workerRoutes(app: FastifyInstance, options: WorkerRoutesOptions)
     async (request) => {
       const workerId = actingWorker(request, auth)
       const beat = normaliseHeartbeat(request.body)
-      const { cancelTaskIds } = await engine.fleet.heartbeat(workerId, beat)
+      const { cancelTaskIds, lacksSkills } = await engine.fleet.heartbeat(workerId, beat)
       engine.lines.noteListed(beat.currentTasks ?? [])
       if (beat.empty) return { status: 'ttl_refreshed' }
-      return { status: 'ok', ...(cancelTaskIds.length > 0 && { cancel_task_ids: cancelTaskIds }) }
+      return {
+        status: 'ok',
+        ...(cancelTaskIds.length > 0 && { cancel_task_ids: cancelTaskIds }),
+        ...(lacksSkills && { require_full_sync: true }),
+      }
     },
   )
   app.post('/_worker/tasks/result', async (request) => {
@@ -89,16 +97,38 @@ export function workerRoutes(app: FastifyInstance, options: WorkerRoutesOptions)
   )
   app.post('/_worker/tasks/ack', async (request): Promise<TaskAckReply> => {
     const workerId = actingWorker(request, auth)
-    const gone = await engine.lines.acknowledge(workerId, parseTaskAck(request.body))
-    useful.add(request)
+    const taskIds = parseTaskAck(request.body)
+    const gone = await engine.lines.acknowledge(workerId, taskIds)
+    if (gone.length < taskIds.length) useful.add(request)
     return { status: 'ok', ...(gone.length > 0 && { cancel_task_ids: [...gone] }) }
   })
-  app.post('/_worker/events', async (request) => {
-    const workerId = actingWorker(request, auth)
-    const { log } = request
-    const batch = parseEventBatch(request.body)
-    if (batch !== undefined) return takeEventBatch(batch, workerId, { ...options, log })
-    return takeWorkerEvent(request.body, workerId, options)
+  app.post('/_worker/events', (request) => takeEvents(request, options))
+}
+
+async function takeEvents(
+  request: FastifyRequest,
+  options: WorkerRoutesOptions,
+): Promise<EventReply | EventBatchReply> {
+  const { auth, useful } = options
+  const { log, body } = request
+  const workerId = actingWorker(request, auth)
+  const batch = parseEventBatch(body)
+  if (batch === undefined) {
+    const reply = await takeWorkerEvent(body, workerId, options)
+    if (broughtOutput([body], [reply])) useful.add(request)
+    return reply
+  }
+  const reply = await takeEventBatch(batch, workerId, { ...options, log })
+  if (broughtOutput(batch, reply.results)) useful.add(request)
+  return reply
+}
+
+/** Whether readers were shown something: output may come as fast as its worker makes it. */
+function broughtOutput(bodies: readonly unknown[], replies: readonly EventReply[]): boolean {
+  return bodies.some((body, i) => {
+    const reply = replies[i]
+    const isOutput = isJsonObject(body) && body['event_type'] === STREAM_EVENT
+    return isOutput && reply?.status === 'event_accepted' && reply['ignored'] === undefined
   })
 }
 
@@ -113,7 +143,7 @@ async function poll(
   const waitMs = Math.min(query.timeoutMs ?? pollTimeoutMs, pollTimeoutMs)
   const { max, availableSkills } = query
   const { lines } = engine
-  const isToldHere = query.batch && lines.understands(workerId, 'cancel_in_poll')
+  const isToldHere = query.batch && (await lines.understands(workerId, 'cancel_in_poll'))
   const news = isToldHere ? lines.withdrawals.expect(workerId) : undefined
   // What a worker should stop is worth an answer without tasks.
   const until = news === undefined ? signal : AbortSignal.any([signal, news.signal])
@@ -131,7 +161,7 @@ async function poll(
   const answer = pollAnswer(query, { tasks, cancelTaskIds: news?.take() ?? [], now: now() })
   if (answer === undefined) return reply.status(204).send()
   useful.add(request)
-  lines.handed(tasks, workerId)
+  await lines.handed(tasks, workerId)
   return reply.send(answer)
 }
 
@@ -156,7 +186,7 @@ function pollAnswer(
 }
 
 function payload({ task, leaseExpiresAt, deadlineAt }: HandedTask, now: number): TaskPayload {
-  const { skillVersion } = task.demand
+  const { skillVersion, skillType } = task.demand
   return {
     job_id: task.jobId,
     task_id: task.taskId,
@@ -168,6 +198,7 @@ function payload({ task, leaseExpiresAt, deadlineAt }: HandedTask, now: number):
     attempt: task.attempt,
     lease_expires_in: Math.max(0, leaseExpiresAt - now) / 1000,
     ...(skillVersion !== undefined && { skill_version: skillVersion }),
+    ...(skillType !== undefined && { skill_type: skillType }),
   }
 }
 

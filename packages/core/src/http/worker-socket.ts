@@ -8,6 +8,7 @@ import {
   cancelTaskCommand,
   createError,
   HEADERS,
+  PROTOCOL_VERSION,
   toErrorBody,
 } from '@avtomatika/protocol'
 import type { FastifyInstance, FastifyReply, FastifyRequest } from 'fastify'
@@ -39,6 +40,9 @@ export function workerSocketRoutes(app: FastifyInstance, options: WorkerSocketOp
     clientTracking: false,
     maxPayload: MAX_FRAME_BYTES,
   })
+  server.on('headers', (headers) => {
+    headers.push(`${HEADERS.protocolVersion}: ${PROTOCOL_VERSION}`)
+  })
   const open = new Set<WorkerSocket>()
   const connect = (request: FastifyRequest, reply: FastifyReply): FastifyReply => {
     const workerId = namedWorker(request, options.auth)
@@ -69,7 +73,7 @@ function namedWorker(request: FastifyRequest, auth: WorkerAuth): string | undefi
     return actingWorker(request, auth)
   } catch (error) {
     const { params, headers } = request
-    const isNamed = Object.keys(params as object).length > 0 || HEADERS.workerId in headers
+    const isNamed = Object.hasOwn(params as object, 'workerId') || HEADERS.workerId in headers
     if (AuthError.is(error) && error.code === 'WORKER_MISMATCH' && !isNamed) return undefined
     throw error
   }

@@ -122,7 +122,7 @@ export class MemoryTasks implements Synchronous<TaskStore> {
     const claimed: ClaimedTask[] = []
     const passedOver: Offer[] = []
     while (claimed.length < Math.min(claim.limit, free)) {
-      const task = this.#takeBest(claim, passedOver)
+      const task = this.#takeBest(this.#withinLimits(claim), passedOver)
       if (task === undefined) break
       this.#leases.add({ task, workerId, givenAt: now }, leaseExpiresAt)
       claimed.push({ task, leaseExpiresAt })
@@ -249,6 +249,16 @@ export class MemoryTasks implements Synchronous<TaskStore> {
 
   #heldBy(workerId: string, now: EpochMs): number {
     return this.#leases.countLive(workerId, now) + this.#reserved.count(workerId)
+  }
+
+  /** The claim without the classes that the worker holds enough of. */
+  #withinLimits(claim: TaskClaim): TaskClaim {
+    const { limits = [], workerId, now } = claim
+    if (limits.length === 0) return claim
+    const held = this.#leases.liveOf(workerId, now).map(({ task }) => task.demand.type)
+    const reached = limits.filter(({ type, most }) => held.filter((t) => t === type).length >= most)
+    const closed = new Set(reached.flatMap(({ classIds }) => classIds))
+    return { ...claim, classIds: claim.classIds.filter((classId) => !closed.has(classId)) }
   }
 
   /** Takes the first task that does not avoid the worker; those before it are set aside. */

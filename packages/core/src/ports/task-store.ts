@@ -24,6 +24,16 @@ export interface TaskClaim extends Lease {
   readonly limit: number
   /** The worker never holds more leases than this. */
   readonly capacity: number
+  /** Nor more of some types than these. Default: no such limits. */
+  readonly limits?: readonly TypeLimit[]
+}
+
+/** Of one type of tasks, a worker is to hold no more than some: what it holds by earlier claims counts. */
+export interface TypeLimit {
+  readonly type: string
+  readonly most: number
+  /** Those of the claim's classes that are of this type. */
+  readonly classIds: readonly string[]
 }
 
 /**

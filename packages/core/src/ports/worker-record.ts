@@ -9,6 +9,8 @@ export interface WorkerSkill {
   readonly version: string | null
   /** JSON Schema of the params that it takes. Default: it takes any. */
   readonly inputSchema?: JsonObject
+  /** Most tasks of it that the worker takes at a time. Default: no such limit. */
+  readonly maxConcurrentTasks?: number
 }
 
 /** A registered worker as the orchestrator knows it. */

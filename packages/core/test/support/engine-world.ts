@@ -7,6 +7,7 @@ import type { HandedTask } from '../../src/engine/handed-task.ts'
 import { Engine } from '../../src/engine/engine.ts'
 import type { Hooks } from '../../src/engine/hooks.ts'
 import type { NewJobRequest } from '../../src/engine/job-creation.ts'
+import type { Strategies } from '../../src/engine/strategies.ts'
 import { DEFAULT_SETTINGS, type EngineSettings } from '../../src/engine/settings.ts'
 import type { Decision } from '../../src/job/decision.ts'
 import type { Job, JobOwner } from '../../src/job/job.ts'
@@ -25,6 +26,7 @@ export interface WorldOptions {
   readonly storage?: Storage
   readonly history?: History
   readonly hooks?: Hooks
+  readonly strategies?: Strategies
   /** What happens to a webhook call before it counts. Default: it is accepted. */
   readonly onNotify?: (notification: Notification) => Promise<void>
 }
@@ -62,6 +64,7 @@ export class World {
   /** Webhook calls so far. */
   readonly notifications: Notification[] = []
   readonly #hooks: Hooks
+  readonly #strategies: Strategies
   readonly #onNotify: (notification: Notification) => Promise<void>
   readonly #engines: Engine[] = []
   #ids = 0
@@ -69,6 +72,7 @@ export class World {
   constructor(options: WorldOptions = {}) {
     const { settings = {}, storage, history, hooks = {} } = options
     this.#hooks = hooks
+    this.#strategies = options.strategies ?? new Map()
     this.#onNotify = options.onNotify ?? (() => Promise.resolve())
     this.settings = { ...SETTINGS, ...settings }
     this.storage = storage ?? openStorage()
@@ -107,6 +111,7 @@ export class World {
         stop: () => Promise.resolve(),
       }),
       hooks: this.#hooks,
+      strategies: this.#strategies,
       checkInvariants: true,
     })
     this.#engines.push(engine)

@@ -16,6 +16,8 @@ export const skillSchema = z.looseObject({
   /** JSON Schema by name of event. */
   events_schema: jsonObjectSchema.nullish(),
   output_statuses: z.array(z.string()).nullish(),
+  /** Our extension. Most tasks of this skill that the worker takes at a time. Default: no such limit. */
+  max_concurrent_tasks: z.int().positive().nullish(),
   /** Default `json-schema`. */
   schema_dialect: z.string().nullish(),
   properties: jsonObjectSchema.nullish(),
@@ -37,6 +39,8 @@ export interface Skill {
   readonly outputSchema?: Record<string, unknown>
   readonly eventsSchema?: Record<string, unknown>
   readonly outputStatuses?: readonly string[]
+  /** Most tasks of this skill at a time. */
+  readonly maxConcurrentTasks?: number
   readonly properties?: Record<string, unknown>
 }
 
@@ -72,6 +76,7 @@ function toSkill(skill: SkillInfo): Skill {
     ...(skill.output_schema != null && { outputSchema: skill.output_schema }),
     ...(skill.events_schema != null && { eventsSchema: skill.events_schema }),
     ...(skill.output_statuses != null && { outputStatuses: skill.output_statuses }),
+    ...(skill.max_concurrent_tasks != null && { maxConcurrentTasks: skill.max_concurrent_tasks }),
     ...(skill.properties != null && { properties: skill.properties }),
   }
 }

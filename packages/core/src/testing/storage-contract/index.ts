@@ -24,6 +24,7 @@ import { taskClaimCases } from './task-claim-cases.ts'
 import { taskClassCases } from './task-class-cases.ts'
 import { taskLeaseCases } from './task-lease-cases.ts'
 import { taskReservationCases } from './task-reservation-cases.ts'
+import { typeLimitCases } from './type-limit-cases.ts'
 import { workerCases } from './worker-cases.ts'
 import { workerChangeCases } from './worker-change-cases.ts'
 
@@ -39,6 +40,7 @@ export const storageContract: readonly ContractCase<Storage>[] = [
   ...taskReservationCases,
   ...handOverCases,
   ...onOfferCases,
+  ...typeLimitCases,
   ...deadlineCases,
   ...workerCases,
   ...workerChangeCases,
