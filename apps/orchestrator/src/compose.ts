@@ -29,7 +29,7 @@ export function compose(parts: Parts): OrchestratorEngine {
   const { clientToken, workerToken, host, port, apiPrefix } = environment
   const { maxRetries, maxTransitions, maxDepth, executorConcurrency } = environment
   const { maxStoredEvents, maxDataBytes, maxJobDataBytes } = environment
-  const { taskTimeoutMs, pollTimeoutMs, workerHealthIntervalMs } = environment
+  const { taskTimeoutMs, pollTimeoutMs, workerHealthIntervalMs, minReputation } = environment
   const { approvalAuth, approvalSecret, webhookPrivateHosts, rateLimits } = environment
   const { webhookAttempts, retainMs } = environment
   const engine = new OrchestratorEngine({
@@ -53,6 +53,7 @@ export function compose(parts: Parts): OrchestratorEngine {
       taskTimeoutMs,
       pollTimeoutMs,
       workerHealthIntervalMs,
+      minReputation,
       approvalAuth,
       ...(approvalSecret !== undefined && { approvalSecret }),
       webhookPrivateHosts,

@@ -26,6 +26,8 @@ export interface Environment {
   readonly taskTimeoutMs: number
   readonly pollTimeoutMs: number
   readonly workerHealthIntervalMs: number
+  /** Workers that are trusted less get no tasks. */
+  readonly minReputation: number
   readonly approvalAuth: 'owner' | 'open'
   /** `undefined`: made up anew at each start. */
   readonly approvalSecret: string | undefined
@@ -104,6 +106,7 @@ export function readEnvironment(variables: Variables): Environment {
       fallback: 60,
       most: 86_400,
     }),
+    minReputation: read.share('REPUTATION_MIN_THRESHOLD', 0.3),
     approvalAuth: read.choice('APPROVAL_AUTH', APPROVAL_AUTHS, 'owner'),
     approvalSecret: read.secret('APPROVAL_SECRET', 'It signs the links for approvals'),
     redis: readRedis(read),

@@ -83,6 +83,15 @@ export class VariableReader {
   }
 
   /** Whole seconds in the environment, ms in here. */
+  /** A number from 0 to 1. */
+  share(name: string, fallback: number): number {
+    const text = this.find(name)
+    if (text === undefined) return fallback
+    const share = Number(text)
+    if (share >= 0 && share <= 1) return share
+    return this.wrong(`${name} must be a number from 0 to 1, got '${text}'.`, fallback)
+  }
+
   seconds(name: string, { fallback, most }: Omit<Range, 'least'>): number {
     return this.integer(name, { fallback, least: 1, most }) * 1000
   }

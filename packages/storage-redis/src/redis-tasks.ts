@@ -31,9 +31,12 @@ export class RedisTasks {
   }
 
   async claimTasks(claim: Call<'claimTasks'>): Promise<readonly ClaimedTask[]> {
-    const { workerId, classIds, limit, capacity, now, leaseMs } = claim
+    const { workerId, classIds, limit, capacity, limits = [], now, leaseMs } = claim
     const leaseExpiresAt = now + leaseMs
-    const args = [workerId, now, leaseExpiresAt, limit, capacity, ...classIds]
+    const typeOf = new Map(limits.flatMap((one) => one.classIds.map((id) => [id, one.type])))
+    const most = JSON.stringify(Object.fromEntries(limits.map((one) => [one.type, one.most])))
+    const classes = classIds.flatMap((id) => [id, typeOf.get(id) ?? ''])
+    const args = [workerId, now, leaseExpiresAt, limit, capacity, most, ...classes]
     const tasks = buffers(await this.#session.run(SCRIPTS.claimTasks, ...args))
     return tasks.map((bytes) => ({ task: decode<OfferedTask>(bytes), leaseExpiresAt }))
   }

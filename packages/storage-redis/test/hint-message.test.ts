@@ -7,6 +7,7 @@ import { expect, inject, it, onTestFinished, vi } from 'vitest'
 import { parseHintMessage } from '../src/hint-message.ts'
 import { RedisStorage } from '../src/index.ts'
 
+const STREAM = { kind: 'stream', jobId: 'j', taskId: 't', workerId: 'w', chunks: [] }
 const TASK = { kind: 'task', classId: 'resize', demand: { type: 'resize' } }
 
 it.each([
@@ -37,6 +38,14 @@ it.each([
   { ...TASK, classId: 7 },
   { ...TASK, workerId: 7 },
   { ...TASK, openToAllAt: 'soon' },
+  { kind: 'withdrawn', workerId: 'w', jobId: 'j' },
+  { kind: 'acknowledged', taskIds: 't' },
+  { kind: 'acknowledged', taskIds: [1] },
+  { kind: 'connected', workerId: 'w' },
+  { ...STREAM, chunks: [{ id: 'c', seq: '1', chunk: 1 }] },
+  { ...STREAM, chunks: [{ id: 'c', seq: 1 }] },
+  { ...STREAM, taskId: 7 },
+  { kind: 'stream_mark' },
 ])('what is no hint is left out: %j', (hint) => {
   const said = JSON.stringify({ from: 'x', hints: [hint, { kind: 'step' }] })
   expect(parseHintMessage(said)).toEqual({ from: 'x', hints: [{ kind: 'step' }] })
@@ -49,6 +58,11 @@ it.each([
   { kind: 'job_ended', jobId: 'a' },
   TASK,
   { ...TASK, workerId: 'w', openToAllAt: T0 },
+  { kind: 'withdrawn', workerId: 'w', jobId: 'j', taskId: 't' },
+  { kind: 'acknowledged', taskIds: ['t'] },
+  { kind: 'connected', workerId: 'w', connectionId: 'c' },
+  { ...STREAM, chunks: [{ id: 'c', seq: null, chunk: null }] },
+  { kind: 'stream_mark', id: 'm' },
 ])('a hint is taken as it is: %j', (hint) => {
   const said = JSON.stringify({ from: 'x', hints: [hint] })
   expect(parseHintMessage(said)).toEqual({ from: 'x', hints: [hint] })

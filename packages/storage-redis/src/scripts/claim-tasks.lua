@@ -1,10 +1,24 @@
 -- Hands a worker the best tasks of its inbox and its classes (S7). ARGV: worker, now, end of the lease,
--- limit, capacity, classes. Reply: {payload, ...}.
+-- limit, capacity, most tasks by limited type in JSON, and for each class its id and its type ('' if that
+-- is not limited). Reply: {payload, ...}.
 local worker, now, expires = ARGV[1], ARGV[2], ARGV[3]
 local held = redis.call('ZCOUNT', P .. 'held:' .. worker, '(' .. now, '+inf')
 local room = math.min(tonumber(ARGV[4]), tonumber(ARGV[5]) - held)
-local fits, passed, claimed = {}, {}, {}
-for i = 6, #ARGV do fits[ARGV[i]] = true end
+local fits, types, passed, claimed = {}, {}, {}, {}
+for i = 7, #ARGV, 2 do fits[ARGV[i]], types[ARGV[i]] = true, ARGV[i + 1] end
+
+-- How many more tasks of each limited type the worker may hold.
+local left = cjson.decode(ARGV[6])
+if next(left) then
+  for _, id in ipairs(redis.call('ZRANGEBYSCORE', P .. 'held:' .. worker, '(' .. now, '+inf')) do
+    local type = redis.call('HGET', P .. 'task:' .. id, 'l')
+    if type and left[type] then left[type] = left[type] - 1 end
+  end
+end
+local function is_open(class)
+  local more = left[types[class]]
+  return not more or more > 0
+end
 
 -- Whether a task is not for this worker yet.
 local function avoids(a, u) return a == worker and tonumber(u) > tonumber(now) end
@@ -17,7 +31,8 @@ if room > 0 then
     local id = t_id(reserved[i])
     local f = redis.call('HMGET', P .. 'task:' .. id, 'c', 'a', 'u')
     if fits[f[1]] and not avoids(f[2], f[3]) then
-      inbox[#inbox + 1] = { id = id, member = reserved[i], score = tonumber(reserved[i + 1]), inbox = true }
+      local score = tonumber(reserved[i + 1])
+      inbox[#inbox + 1] = { id = id, member = reserved[i], score = score, class = f[1], inbox = true }
     end
   end
 end
@@ -45,24 +60,32 @@ end
 -- Of each class; only the one that a task is taken from has another one then.
 local heads = {}
 if room > 0 then
-  for i = 6, #ARGV do heads[ARGV[i]] = head(ARGV[i]) end
+  for i = 7, #ARGV, 2 do heads[ARGV[i]] = head(ARGV[i]) end
 end
 
 while #claimed < room do
-  local best = inbox[1]
-  for _, first in pairs(heads) do
-    if not best or is_before(first, best) then best = first end
+  local best, place
+  for i, first in ipairs(inbox) do
+    if is_open(first.class) then
+      best, place = first, i
+      break
+    end
+  end
+  for class, first in pairs(heads) do
+    if is_open(class) and (not best or is_before(first, best)) then best = first end
   end
   if not best then break end
   if best.inbox then
-    table.remove(inbox, 1)
+    table.remove(inbox, place)
     t_leave_inbox(best.id, best.member, worker)
   else
     t_close(best.class, best.member)
     heads[best.class] = head(best.class)
   end
   redis.call('SREM', P .. 'offered', best.id)
-  redis.call('HSET', P .. 'task:' .. best.id, 'w', worker, 'g', now)
+  local type = types[best.class]
+  redis.call('HSET', P .. 'task:' .. best.id, 'w', worker, 'g', now, 'l', type)
+  if left[type] then left[type] = left[type] - 1 end
   redis.call('HDEL', P .. 'task:' .. best.id, 'c', 'd', 'm', 's')
   t_lease(best.id, worker, expires)
   claimed[#claimed + 1] = redis.call('HGET', P .. 'task:' .. best.id, 'p')

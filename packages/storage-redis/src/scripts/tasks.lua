@@ -1,7 +1,8 @@
 -- Tasks. One is in exactly one place: on offer in its class, reserved in the inbox of a worker, leased
 -- by a worker, or lost.
 --   task:<id>      hash        p payload, c class, d demand, m member, s score, j job, a avoided worker,
---                              u until when, r whom it is reserved for, w worker, g when it was given
+--                              u until when, r whom it is reserved for, w worker, g when it was given,
+--                              l its type if the worker takes only so many of that
 --   class:<id>     sorted set  by priority (highest first), then by order of offer
 --   classes        hash        class to its demand, of those with tasks
 --   inbox:<worker> sorted set  the same, of what is reserved for one worker
