@@ -1,3 +1,4 @@
+import { EventEmitter } from 'node:events'
 import type { Redis } from 'ioredis'
 
 /**
@@ -51,3 +52,23 @@ export function insistOnDatabase(redis: Pick<Redis, 'on' | 'disconnect'>): void 
     if (isDatabaseRefused(error)) redis.disconnect(true)
   })
 }
+
+/**
+ * Keeps a socket's second error from ending the process: our client listens to the first alone, and TLS
+ * tells of a refused certificate and of the goodbye that follows it.
+ */
+export function surviveSecondErrors(redis: Pick<Redis, 'on'>): void {
+  let guarded: unknown
+  const guard = (): void => {
+    // There is none before a name has become an address, whatever the types say.
+    const stream: unknown = Reflect.get(redis, 'stream')
+    if (stream === guarded || !(stream instanceof EventEmitter)) return
+    guarded = stream
+    // Whatever comes after the first error, or after the connection is there, ends in a new connection.
+    stream.on('error', ignore)
+  }
+  redis.on('error', guard)
+  redis.on('connect', guard)
+}
+
+const ignore = (): void => undefined

@@ -11,7 +11,13 @@
  */
 import type { Log } from '@avtomatika/core'
 import { Redis, type RedisOptions } from 'ioredis'
-import { insistOnDatabase, isReadOnly, reasonOf, withoutCommand } from './connection-error.ts'
+import {
+  insistOnDatabase,
+  isReadOnly,
+  reasonOf,
+  surviveSecondErrors,
+  withoutCommand,
+} from './connection-error.ts'
 import { placeOf } from './connection-options.ts'
 
 /** What a connection tells of itself. */
@@ -62,6 +68,7 @@ export function createConnection(settings: ConnectionSettings): Redis {
     reason ??= reasonOf(withoutCommand(error))
   }
   insistOnDatabase(redis)
+  surviveSecondErrors(redis)
   redis.on('error', remember)
   redis.on('sentinelError', remember)
   redis.on('ready', () => {

@@ -5,7 +5,13 @@
 import { systemClock, type Log } from '@avtomatika/core'
 import { UnavailableError } from '@avtomatika/protocol'
 import { Redis, type RedisOptions } from 'ioredis'
-import { insistOnDatabase, isReadOnly, reasonOf, withoutCommand } from '../connection-error.ts'
+import {
+  insistOnDatabase,
+  isReadOnly,
+  reasonOf,
+  surviveSecondErrors,
+  withoutCommand,
+} from '../connection-error.ts'
 import { placeOf } from '../connection-options.ts'
 import { pauseMs } from '../connection.ts'
 
@@ -51,6 +57,7 @@ export class BackgroundLink {
     const strategies = { retryStrategy: pause, sentinelRetryStrategy: pause }
     this.redis = new Redis({ ...options, ...BEHAVIOUR, ...strategies })
     insistOnDatabase(this.redis)
+    surviveSecondErrors(this.redis)
     // Without a listener the process would end by them.
     this.redis.on('error', (error: unknown) => {
       const fields = { redis: place, use: 'background', reason: reasonOf(error) }
@@ -115,6 +122,7 @@ export class BackgroundLink {
     this.redis.duplicate = (override) => {
       const copy = duplicate(override)
       insistOnDatabase(copy)
+      surviveSecondErrors(copy)
       copy.on('error', this.report)
       this.#waiting.add(copy)
       copy.once('end', () => this.#waiting.delete(copy))
