@@ -16,7 +16,7 @@ export interface IdleFigures {
 /** Long enough for several looks of the orchestrator, shorter than a poll. */
 const WATCH_MS = 10_000
 const AT_A_TIME = 50
-const WARM_UP = 1_000
+const WARM_UP = 4_000
 
 export async function idleScenario(workers: number, redisUrl?: string): Promise<IdleFigures> {
   const orchestrator = await startChild(
@@ -28,7 +28,7 @@ export async function idleScenario(workers: number, redisUrl?: string): Promise<
   const end = new AbortController()
   try {
     const fleet = new Fleet(orchestrator.said, agent)
-    // What the process grows by at its first requests is no worker's.
+    // What the process grows by under its first load is no worker’s: V8 gives itself more room once.
     await fleet.wait('first', WARM_UP, end.signal)
     const before = await memoryOf(orchestrator)
     await fleet.wait('idle', workers, end.signal)
