@@ -22,6 +22,18 @@ async function filesBelow(directory: string): Promise<string[]> {
 
 const SICK = Array.from({ length: 100 }, () => ({ status: 503, text: '' }))
 
+/** A worker that ends before its result was taken: the result stays in the directory. */
+async function leaveOneBehind(resultDirectory: string): Promise<FakeOrchestrator> {
+  const { server, clock, worker } = await openBench({ resultDirectory })
+  worker.task('echo', () => ({}))
+  server.script('result', ...SICK)
+  await worker.start()
+  server.push(aTask())
+  await server.nth('result', 1)
+  await stopNow(worker, clock)
+  return server
+}
+
 describe('results on disk', () => {
   it('are sent by the next process, under the same text, and then are gone (D-4)', async () => {
     const resultDirectory = await aDirectory()
@@ -73,13 +85,7 @@ describe('results on disk', () => {
 
   it('go only to the orchestrator that the task came from', async () => {
     const resultDirectory = await aDirectory()
-    const { server, clock, worker } = await openBench({ resultDirectory })
-    worker.task('echo', () => ({}))
-    server.script('result', ...SICK)
-    await worker.start()
-    server.push(aTask())
-    await server.nth('result', 1)
-    await stopNow(worker, clock)
+    await leaveOneBehind(resultDirectory)
 
     const other = await openBench({ resultDirectory })
     other.worker.task('echo', () => ({}))
@@ -93,13 +99,7 @@ describe('results on disk', () => {
 
   it('that cannot be read are told and left alone, and the others are sent', async () => {
     const resultDirectory = await aDirectory()
-    const { server, clock, worker } = await openBench({ resultDirectory })
-    worker.task('echo', () => ({}))
-    server.script('result', ...SICK)
-    await worker.start()
-    server.push(aTask())
-    await server.nth('result', 1)
-    await stopNow(worker, clock)
+    const server = await leaveOneBehind(resultDirectory)
     const [file = ''] = await filesBelow(resultDirectory)
     const torn = join(file, '..', 'torn.json')
     await writeFile(torn, '{"job_id":')

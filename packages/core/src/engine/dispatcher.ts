@@ -4,47 +4,32 @@
  * A poll that finds nothing waits in this process, and costs the store nothing meanwhile (W9): hints
  * wake it, and one look per second and orchestrator makes up for hints that were lost.
  */
-import { isDeepStrictEqual } from 'node:util'
 import { NotFoundError } from '@avtomatika/protocol'
-import { find } from '../job/on-task.ts'
 import type { TaskHint } from '../ports/hint.ts'
-import type { ClaimedTask, TaskClass } from '../ports/task-store.ts'
+import type { TaskClass } from '../ports/task-store.ts'
 import type { WorkerRecord } from '../ports/worker-record.ts'
 import { Backlog } from './backlog.ts'
 import { startable } from './eligibility.ts'
-import { typeLimits } from './type-limits.ts'
 import type { EngineParts } from './engine-parts.ts'
 import type { HandedTask } from './handed-task.ts'
-import type { InputSchemas } from './input-schemas.ts'
+import { isAlike } from './is-alike.ts'
 import { Loop } from './loop.ts'
 import { RESERVATION_MS } from './matchmaker.ts'
+import type { Poll } from './poll.ts'
 import type { Roster } from './roster.ts'
 import type { TakeBacks } from './take-backs.ts'
+import type { TaskClaims } from './task-claims.ts'
 import type { Call, Waiting, WaitingRoom, Wake } from './waiting-room.ts'
 
 const LOOK_MS = 1_000
 /** After so many polls that found nothing, the store is asked whether there is anything to find. */
 const TRIES_PER_LOOK = 4
 
-export interface Poll {
-  readonly workerId: string
-  /** How long to wait for a task, in ms. */
-  readonly waitMs: number
-  /** Most tasks to hand over. */
-  readonly max: number
-  /** Names of the skills that the worker can start now. Default: all that it registered. */
-  readonly availableSkills?: readonly string[] | undefined
-  /** Aborted when the worker has gone away: what it was about to get is offered again. */
-  readonly signal: AbortSignal
-}
-
 export interface DispatcherOptions {
   readonly roster: Roster
   readonly room: WaitingRoom
   readonly takeBacks: TakeBacks
-  /** How long a worker may be silent before its tasks count as lost, in ms. */
-  readonly leaseMs: number
-  readonly inputs: Pick<InputSchemas, 'takes'>
+  readonly claims: TaskClaims
   /** Workers that are trusted less get nothing. */
   readonly minReputation: number
 }
@@ -57,11 +42,10 @@ interface Look {
 export class Dispatcher {
   readonly #parts: EngineParts
   readonly #roster: Roster
-  readonly #leaseMs: number
   readonly #minReputation: number
-  readonly #inputs: DispatcherOptions['inputs']
   readonly #room: WaitingRoom
   readonly #takeBacks: TakeBacks
+  readonly #claims: TaskClaims
   readonly #backlog = new Backlog()
   readonly #loop: Loop
   readonly #timers = new Set<() => void>()
@@ -72,14 +56,13 @@ export class Dispatcher {
   #closed = false
 
   constructor(parts: EngineParts, options: DispatcherOptions) {
-    const { roster, room, takeBacks, leaseMs, minReputation } = options
+    const { roster, room, takeBacks, claims, minReputation } = options
     this.#parts = parts
     this.#roster = roster
     this.#room = room
     this.#takeBacks = takeBacks
-    this.#leaseMs = leaseMs
+    this.#claims = claims
     this.#minReputation = minReputation
-    this.#inputs = options.inputs
     roster.onChange((workerId, change) => {
       if (!isAlike(change, minReputation)) room.recheck(workerId)
     })
@@ -181,7 +164,7 @@ export class Dispatcher {
       waiting = this.#room.wait({ worker, max: poll.max, tried: call?.number ?? 0 })
       // Who does not wait would not hear of a hint that is on its way.
       const looks = call !== undefined || poll.waitMs === 0 || this.#mayFind(worker)
-      if (looks) tasks = await this.#take(worker, poll)
+      if (looks) tasks = await this.#claims.take(worker, poll)
       next = call && { ...call, tries: call.tries + 1 }
       return { tasks, waiting }
     } catch (error) {
@@ -242,65 +225,6 @@ export class Dispatcher {
     return []
   }
 
-  async #take(worker: WorkerRecord, poll: Poll): Promise<readonly HandedTask[]> {
-    while (!poll.signal.aborted) {
-      const claims = await this.#claim(worker, poll.max)
-      const tasks = await this.#handOverAll(worker, claims)
-      // What was claimed may be wanted no more; behind it may stand a task that is.
-      if (poll.signal.aborted) {
-        await Promise.all(tasks.map(({ task }) => this.#takeBacks.take(task, worker.workerId)))
-      } else if (tasks.length > 0 || claims.length === 0) return tasks
-    }
-    return []
-  }
-
-  #claim(worker: WorkerRecord, limit: number): Promise<readonly ClaimedTask[]> {
-    const { storage, clock } = this.#parts
-    const { workerId, maxConcurrentTasks: capacity } = worker
-    const classIds = this.#room.classesFor(worker)
-    if (classIds.length === 0) return Promise.resolve([])
-    const limits = typeLimits(worker, (type) => this.#room.classesOf(type, classIds))
-    const claim = { workerId, classIds, limit, capacity, now: clock.now(), leaseMs: this.#leaseMs }
-    return storage.claimTasks({ ...claim, ...(limits.length > 0 && { limits }) })
-  }
-
-  /** Those that could be handed over; the others are taken back as soon as the store answers. */
-  async #handOverAll(
-    worker: WorkerRecord,
-    claims: readonly ClaimedTask[],
-  ): Promise<readonly HandedTask[]> {
-    const ends = await Promise.allSettled(claims.map((claim) => this.#handOver(worker, claim)))
-    const tasks = ends.flatMap((end) => (end.status === 'fulfilled' ? (end.value ?? []) : []))
-    const failed = ends.find((end) => end.status === 'rejected')
-    if (tasks.length === 0 && failed !== undefined) throw failed.reason
-    return tasks
-  }
-
-  /** The claim becomes true in the job, or the task turns out to be wanted no more. */
-  async #handOver(worker: WorkerRecord, claim: ClaimedTask): Promise<HandedTask | undefined> {
-    const { storage, clock, writer } = this.#parts
-    const { task, leaseExpiresAt } = claim
-    const { workerId } = worker
-    const event = { kind: 'task_claimed', at: clock.now(), taskId: task.taskId, workerId } as const
-    if (!this.#inputs.takes(worker, task)) {
-      await this.#takeBacks.refuse(task, workerId)
-      return undefined
-    }
-    try {
-      const decision = await writer.apply(task.jobId, event)
-      const run = decision.kind === 'changed' ? find(decision.job, task.taskId)?.run : undefined
-      if (run?.phase.kind === 'claimed') {
-        this.#takeBacks.noteHanded(task)
-        return { task, leaseExpiresAt, deadlineAt: run.phase.deadlineAt }
-      }
-      await storage.dropTask(task.taskId)
-      return undefined
-    } catch (error) {
-      this.#takeBacks.noteClaimed(task, workerId)
-      throw error
-    }
-  }
-
   /** What ended the wait; `undefined` when its time is up. */
   async #woken(waiting: Waiting, signal: AbortSignal, ms: number): Promise<Wake> {
     const cancel = this.#parts.clock.after(ms, waiting.leave)
@@ -353,27 +277,4 @@ export class Dispatcher {
     }
     return LOOK_MS
   }
-}
-
-/** Whether a worker can do what it could do before. */
-function isAlike(
-  {
-    before,
-    now,
-  }: {
-    readonly before: WorkerRecord | undefined
-    readonly now: WorkerRecord | undefined
-  },
-  minReputation: number,
-): boolean {
-  if (before === undefined || now === undefined) return false
-  const { status, registeredAt, maxConcurrentTasks } = before
-  return (
-    now.registeredAt === registeredAt &&
-    now.maxConcurrentTasks === maxConcurrentTasks &&
-    now.status === status &&
-    now.isDraining === before.isDraining &&
-    now.reputation >= minReputation === before.reputation >= minReputation &&
-    isDeepStrictEqual(now.skills, before.skills)
-  )
 }

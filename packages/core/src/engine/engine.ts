@@ -37,6 +37,7 @@ import { Shortages } from './shortages.ts'
 import type { Strategies } from './strategies.ts'
 import { Sweeper } from './sweeper.ts'
 import { TakeBacks } from './take-backs.ts'
+import { TaskClaims } from './task-claims.ts'
 import { readOutcome } from './task-outcome.ts'
 import { WaitingRoom } from './waiting-room.ts'
 import { Watcher } from './watcher.ts'
@@ -145,8 +146,8 @@ export class Engine {
     const takeBacks = new TakeBacks(parts)
     this.takeBacks = takeBacks
     this.lines = new WorkerLines(parts, { roster, takeBacks, leaseMs: ttlMs })
-    const dispatching = { roster, room, takeBacks, inputs, leaseMs: ttlMs, minReputation }
-    this.dispatcher = new Dispatcher(parts, dispatching)
+    const claims = new TaskClaims(parts, { room, takeBacks, inputs, leaseMs: ttlMs })
+    this.dispatcher = new Dispatcher(parts, { roster, room, takeBacks, claims, minReputation })
     const tools = this.#tools()
     this.#executor = new Executor(parts, { blueprints, tools, concurrency })
     this.#handOff = new HandOff({

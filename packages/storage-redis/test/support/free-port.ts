@@ -3,11 +3,11 @@ import { once } from 'node:events'
 import { createServer } from 'node:net'
 
 /**
- * Below those that systems lend to outgoing connections: one of these could take the port while its
- * process is dead. And below those that `startRedis` looks among.
+ * Below the ports that systems lend to outgoing connections: one of these could take the port while its
+ * process is dead, or a client that keeps dialling it could end up connected to itself.
  */
 const FIRST_PORT = 10_000
-const PORTS = 10_000
+const PORTS = 20_000
 const TRIES = 20
 
 /** @throws when none was found. */

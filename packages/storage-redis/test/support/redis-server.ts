@@ -1,10 +1,9 @@
 /** A Redis of one's own, as a real process that a test may kill, suspend and start again. */
 import { type ChildProcess, spawn } from 'node:child_process'
-import { once } from 'node:events'
 import { mkdir, mkdtemp } from 'node:fs/promises'
-import { createServer } from 'node:net'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
+import { freePort } from './free-port.ts'
 import { guardProcess, type ProcessGuard } from './process-guard.ts'
 import { redisBinary } from './redis-binary.ts'
 
@@ -14,13 +13,6 @@ const READY_WITHIN_MS = 10_000
 const SIGNALS_THAT_END_NOTHING: ReadonlySet<NodeJS.Signals> = new Set(['SIGSTOP', 'SIGCONT'])
 /** How much of the server's log a failure shows. */
 const LOG_TAIL_CHARS = 2_000
-/**
- * Below the ports that systems lend to outgoing connections: a client that keeps dialling a dead server's port
- * could otherwise be lent that very port and end up connected to itself.
- */
-const FIRST_PORT = 20_000
-const PORTS = 10_000
-const PORT_TRIES = 20
 
 export interface RedisServerOptions {
   /** `always`: each write is on disk before it is answered. Default `no`: a restart begins empty. */
@@ -166,25 +158,4 @@ async function endProcess(
 ): Promise<void> {
   child.kill(how.signal)
   if (!SIGNALS_THAT_END_NOTHING.has(how.signal)) await how.exited
-}
-
-async function freePort(): Promise<number> {
-  for (let tries = 0; tries < PORT_TRIES; tries += 1) {
-    const port = FIRST_PORT + Math.floor(Math.random() * PORTS)
-    if (await isFree(port)) return port
-  }
-  throw new Error(`No free port found between ${FIRST_PORT} and ${FIRST_PORT + PORTS - 1}.`)
-}
-
-async function isFree(port: number): Promise<boolean> {
-  const probe = createServer()
-  try {
-    probe.listen(port, HOST)
-    await once(probe, 'listening')
-  } catch {
-    return false
-  }
-  probe.close()
-  await once(probe, 'close')
-  return true
 }
