@@ -23,6 +23,18 @@ const CORE_LAYERS = {
   testing: ['engine', 'memory', 'ports', 'job', 'blueprint', 'json'],
 }
 
+/** Inside the engine: who may import whom of its folders. Files beside the folders are for all of them. */
+const ENGINE_FOLDERS = {
+  jobs: [],
+  workers: [],
+  outgoing: ['jobs'],
+  schedules: ['jobs'],
+  matching: ['jobs', 'workers'],
+  steps: ['jobs', 'workers', 'matching'],
+  dispatch: ['jobs', 'workers', 'matching', 'steps'],
+  lines: ['workers', 'dispatch'],
+}
+
 /** Our packages, each with those of ours that its sources may import. */
 const PACKAGES = {
   protocol: [],
@@ -34,6 +46,7 @@ const PACKAGES = {
 
 assertListed('packages', PACKAGES)
 assertListed('packages/core/src', CORE_LAYERS)
+assertListed('packages/core/src/engine', ENGINE_FOLDERS)
 
 /** A new folder has no arrows until somebody writes them down, so it may not go unnoticed. */
 function assertListed(folder, arrows) {
@@ -55,12 +68,21 @@ export const coreLayers = {
       'error',
       {
         basePath: import.meta.dirname,
-        zones: Object.entries(CORE_LAYERS).map(([layer, allowed]) => ({
-          target: `./packages/core/src/${layer}`,
-          from: './packages/core/src',
-          except: [layer, ...allowed].map((name) => `./${name}`),
-          message: `${layer}/ may import only ${[...allowed, 'itself'].join(', ')} of core.`,
-        })),
+        zones: [
+          ...Object.entries(CORE_LAYERS).map(([layer, allowed]) => ({
+            target: `./packages/core/src/${layer}`,
+            from: './packages/core/src',
+            except: [layer, ...allowed].map((name) => `./${name}`),
+            message: `${layer}/ may import only ${[...allowed, 'itself'].join(', ')} of core.`,
+          })),
+          ...Object.entries(ENGINE_FOLDERS).map(([folder, allowed]) => ({
+            target: `./packages/core/src/engine/${folder}`,
+            from: Object.keys(ENGINE_FOLDERS)
+              .filter((other) => other !== folder && !allowed.includes(other))
+              .map((other) => `./packages/core/src/engine/${other}`),
+            message: `engine/${folder}/ may import only ${[...allowed, 'itself'].join(', ')} of the engine's folders.`,
+          })),
+        ],
       },
     ],
   },

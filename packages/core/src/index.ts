@@ -104,9 +104,9 @@ export {
   WEBHOOK_BACKOFF,
 } from './webhooks/webhook-call.ts'
 export type { WebhookCallOptions } from './webhooks/webhook-call.ts'
-export type { ScheduleConfig } from './engine/schedules.ts'
-export type { Hooks, WorkerEventNotice } from './engine/hooks.ts'
-export type { Strategy, StrategyChoice, StrategyWorker } from './engine/strategies.ts'
+export type { ScheduleConfig } from './engine/schedules/schedules.ts'
+export type { Hooks, WorkerEventNotice } from './engine/outgoing/hooks.ts'
+export type { Strategy, StrategyChoice, StrategyWorker } from './engine/matching/strategies.ts'
 export type { ApprovalAuth } from './http/approval-routes.ts'
 export type { JobMessage } from './job/message.ts'
 export { systemClock } from './ports/clock.ts'

@@ -1,7 +1,7 @@
 /** Tasks go only to workers whose input schema takes their params (W2). */
 import type { JsonObject, JsonValue } from '@avtomatika/protocol'
 import { describe, expect, it } from 'vitest'
-import { matchesSchema } from '../src/engine/json-schema-check.ts'
+import { matchesSchema } from '../src/engine/matching/json-schema-check.ts'
 import { create, Hand, oneTask, World } from './support/engine-world.ts'
 
 function skill(input_schema: object, fields: object = {}): object {

@@ -1,5 +1,5 @@
 import { describe, expect, it } from 'vitest'
-import { Lanes } from '../src/engine/lanes.ts'
+import { Lanes } from '../src/engine/jobs/lanes.ts'
 import { settled } from '../src/testing/simulated-clock.ts'
 
 interface Batch {

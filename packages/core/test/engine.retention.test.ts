@@ -1,7 +1,7 @@
 /** Ended jobs are forgotten when they are old enough, and not before their history is written (D-70). */
 import { describe, expect, it } from 'vitest'
 import { Blueprint } from '../src/blueprint/blueprint.ts'
-import { Retention } from '../src/engine/retention.ts'
+import { Retention } from '../src/engine/schedules/retention.ts'
 import type { HistoryRecord } from '../src/job/effect.ts'
 import { MemoryHistory } from '../src/memory/index.ts'
 import { silentLog } from '../src/ports/log.ts'

@@ -2,7 +2,7 @@
 import { describe, expect, it } from 'vitest'
 import { Blueprint } from '../src/blueprint/blueprint.ts'
 import type { Engine } from '../src/engine/engine.ts'
-import type { HandedTask } from '../src/engine/handed-task.ts'
+import type { HandedTask } from '../src/engine/dispatch/handed-task.ts'
 import { create, Hand, World } from './support/engine-world.ts'
 
 function asking(dispatchStrategy: string, priority = 0): Blueprint {

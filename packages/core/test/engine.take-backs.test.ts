@@ -1,11 +1,11 @@
 /** Tasks that are to be taken back while the store is away: each is tried again, and nobody spins. */
 import { UnavailableError } from '@avtomatika/protocol'
 import { expect, it } from 'vitest'
-import { TakeBacks } from '../src/engine/take-backs.ts'
+import { TakeBacks } from '../src/engine/dispatch/take-backs.ts'
 import { silentLog } from '../src/ports/log.ts'
 import { systemClock } from '../src/ports/clock.ts'
 import { MemoryStorage } from '../src/memory/index.ts'
-import { JobWriter } from '../src/engine/job-writer.ts'
+import { JobWriter } from '../src/engine/jobs/job-writer.ts'
 import { DEFAULT_RULES } from '../src/job/rules.ts'
 import { aTask } from '../src/testing/builders.ts'
 

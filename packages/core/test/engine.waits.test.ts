@@ -1,7 +1,7 @@
 import { describe, expect, it } from 'vitest'
 import { Blueprint } from '../src/blueprint/blueprint.ts'
 import type { ApprovalOptions } from '../src/blueprint/actions.ts'
-import { ApprovalLinks } from '../src/engine/approval-links.ts'
+import { ApprovalLinks } from '../src/engine/jobs/approval-links.ts'
 import type { Engine } from '../src/engine/engine.ts'
 import type { Approval } from '../src/job/wait.ts'
 import { create, Hand, oneTask, SETTINGS, World } from './support/engine-world.ts'

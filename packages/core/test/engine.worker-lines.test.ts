@@ -1,9 +1,9 @@
 /** Hand-overs in two phases, and what is told between engines, under a clock that moves by hand. */
 import { describe, expect, it } from 'vitest'
 import type { Engine } from '../src/engine/engine.ts'
-import type { HandedTask } from '../src/engine/handed-task.ts'
-import { JobReader } from '../src/engine/job-reader.ts'
-import type { LiveConnection } from '../src/engine/live-connections.ts'
+import type { HandedTask } from '../src/engine/dispatch/handed-task.ts'
+import { JobReader } from '../src/engine/lines/job-reader.ts'
+import type { LiveConnection } from '../src/engine/lines/live-connections.ts'
 import type { Hint } from '../src/ports/hint.ts'
 import { SimulatedClock } from '../src/testing/simulated-clock.ts'
 import { aJob } from '../src/testing/builders.ts'

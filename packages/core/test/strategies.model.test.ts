@@ -2,7 +2,7 @@
 import type { JsonObject } from '@avtomatika/protocol'
 import fc from 'fast-check'
 import { describe, expect, it } from 'vitest'
-import { choose, rank, rankBy, type Strategy } from '../src/engine/strategies.ts'
+import { choose, rank, rankBy, type Strategy } from '../src/engine/matching/strategies.ts'
 import type { TaskDemand } from '../src/job/task.ts'
 import type { Reservation } from '../src/ports/task-store.ts'
 import type { WorkerRecord } from '../src/ports/worker-record.ts'

@@ -2,7 +2,7 @@ import type { Clock } from '../ports/clock.ts'
 import type { Ids } from '../ports/ids.ts'
 import type { Log } from '../ports/log.ts'
 import type { Storage } from '../ports/storage.ts'
-import type { JobWriter } from './job-writer.ts'
+import type { JobWriter } from './jobs/job-writer.ts'
 
 /** What every part of an engine works with. */
 export interface EngineParts {

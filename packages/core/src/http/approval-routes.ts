@@ -14,7 +14,7 @@ import {
   type ApprovalReceived,
 } from '@avtomatika/protocol'
 import type { FastifyError, FastifyInstance, FastifyReply, FastifyRequest } from 'fastify'
-import type { ApprovalGrant } from '../engine/approval-links.ts'
+import type { ApprovalGrant } from '../engine/jobs/approval-links.ts'
 import { toJsonObject } from '../json/to-json.ts'
 import { approvalPage, noticePage, type Page } from './approval-page.ts'
 import { scopeOf } from './client-auth.ts'

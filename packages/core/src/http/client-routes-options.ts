@@ -1,5 +1,5 @@
 import type { BlueprintRegistry } from '../blueprint/registry.ts'
-import type { ApprovalLinks } from '../engine/approval-links.ts'
+import type { ApprovalLinks } from '../engine/jobs/approval-links.ts'
 import type { Engine } from '../engine/engine.ts'
 import type { Ids } from '../ports/ids.ts'
 import type { ClientAuth } from './client-auth.ts'

@@ -6,7 +6,7 @@ import {
   type NormalisedEvent,
 } from '@avtomatika/protocol'
 import type { FastifyBaseLogger } from 'fastify'
-import type { IncomingChunks } from '../engine/chunk-intake.ts'
+import type { IncomingChunks } from '../engine/lines/chunk-intake.ts'
 import { refusedItem } from './refused-item.ts'
 import { chunkOf, isStreamEvent, takeChunks } from './stream-events.ts'
 import { takeWorkerEvent, type WorkerEventOptions } from './worker-events.ts'

@@ -9,8 +9,8 @@ import type {
   JobStreamEventName,
 } from '@avtomatika/protocol'
 import type { FastifyInstance, FastifyReply, FastifyRequest } from 'fastify'
-import type { KeptChunk } from '../engine/chunk-buffer.ts'
-import type { JobReader, JobStreamEvent } from '../engine/job-reader.ts'
+import type { KeptChunk } from '../engine/lines/chunk-buffer.ts'
+import type { JobReader, JobStreamEvent } from '../engine/lines/job-reader.ts'
 import type { Job } from '../job/job.ts'
 import { scopeOf } from './client-auth.ts'
 import type { ClientRoutesOptions, JobParams } from './client-routes-options.ts'

@@ -5,7 +5,7 @@ import {
   type PendingTasksView,
 } from '@avtomatika/protocol'
 import type { FastifyInstance } from 'fastify'
-import type { PendingTask } from '../engine/shortages.ts'
+import type { PendingTask } from '../engine/matching/shortages.ts'
 import { scopeOf } from './client-auth.ts'
 import type { ClientRoutesOptions } from './client-routes-options.ts'
 import { iso } from './job-view.ts'

@@ -2,7 +2,7 @@
 import { HEADERS, PROTOCOL_VERSION } from '@avtomatika/protocol'
 import type { FastifyInstance, FastifyPluginCallback, FastifyRequest } from 'fastify'
 import type { BlueprintRegistry } from '../blueprint/registry.ts'
-import { ApprovalLinks } from '../engine/approval-links.ts'
+import { ApprovalLinks } from '../engine/jobs/approval-links.ts'
 import type { Engine } from '../engine/engine.ts'
 import { systemIds, type Ids } from '../ports/ids.ts'
 import { approvalRoutes, type ApprovalAuth } from './approval-routes.ts'

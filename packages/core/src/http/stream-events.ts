@@ -6,8 +6,8 @@ import {
   type EventReply,
   type NormalisedEvent,
 } from '@avtomatika/protocol'
-import type { IncomingChunks } from '../engine/chunk-intake.ts'
-import type { WorkerLines } from '../engine/worker-lines.ts'
+import type { IncomingChunks } from '../engine/lines/chunk-intake.ts'
+import type { WorkerLines } from '../engine/lines/worker-lines.ts'
 import { toJson } from '../json/to-json.ts'
 
 /** Older workers may have an event of the same name; theirs is an event like any other. */

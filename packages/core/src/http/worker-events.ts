@@ -9,7 +9,7 @@ import {
   type NormalisedEvent,
 } from '@avtomatika/protocol'
 import type { Engine } from '../engine/engine.ts'
-import { accepted } from '../engine/refusal.ts'
+import { accepted } from '../engine/jobs/refusal.ts'
 import type { Decision } from '../job/decision.ts'
 import { toJsonObject } from '../json/to-json.ts'
 import type { Ids } from '../ports/ids.ts'

@@ -21,8 +21,8 @@ import {
   type TaskPayload,
 } from '@avtomatika/protocol'
 import type { FastifyInstance, FastifyReply, FastifyRequest } from 'fastify'
-import type { HandedTask } from '../engine/handed-task.ts'
-import { accepted } from '../engine/refusal.ts'
+import type { HandedTask } from '../engine/dispatch/handed-task.ts'
+import { accepted } from '../engine/jobs/refusal.ts'
 import type { Decision } from '../job/decision.ts'
 import { actingWorker } from './acting-worker.ts'
 import { disconnectSignal } from './disconnect-signal.ts'

@@ -2,7 +2,7 @@
 import { randomBytes } from 'node:crypto'
 import { ConfigError } from '@avtomatika/protocol'
 import { DEFAULT_SETTINGS, type EngineSettings } from '../engine/settings.ts'
-import type { ScheduleConfig } from '../engine/schedules.ts'
+import type { ScheduleConfig } from '../engine/schedules/schedules.ts'
 import type { ApprovalAuth } from '../http/approval-routes.ts'
 import type { ClientConfig } from '../http/client-auth.ts'
 import type { RateLimits } from '../http/rate-limits.ts'

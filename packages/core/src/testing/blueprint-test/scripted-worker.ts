@@ -8,7 +8,7 @@ import {
 } from '@avtomatika/protocol'
 import { toJsonObject } from '../../json/to-json.ts'
 import type { Engine } from '../../engine/engine.ts'
-import type { JobWriter } from '../../engine/job-writer.ts'
+import type { JobWriter } from '../../engine/jobs/job-writer.ts'
 import type { OfferedTask } from '../../job/effect.ts'
 import { find } from '../../job/on-task.ts'
 import type { TaskDemand } from '../../job/task.ts'

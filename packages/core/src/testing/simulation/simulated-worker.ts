@@ -1,6 +1,6 @@
 /** A worker that polls, works, answers, loses messages, repeats itself, and dies. */
 import { AvtomatikaError, normaliseHeartbeat, normaliseRegistration } from '@avtomatika/protocol'
-import type { HandedTask } from '../../engine/handed-task.ts'
+import type { HandedTask } from '../../engine/dispatch/handed-task.ts'
 import type { Engine } from '../../engine/engine.ts'
 import type { Clock } from '../../ports/clock.ts'
 import type { SeededRandom } from '../seeded-random.ts'

@@ -1,0 +1,199 @@
+/** The workers: who is there, and what they say of themselves. */
+import {
+  NotFoundError,
+  type Heartbeat,
+  type JsonObject,
+  type Registration,
+  type Skill,
+  type SkillCatalog,
+} from '@avtomatika/protocol'
+import { toJsonObject } from '../../json/to-json.ts'
+import type { WorkerRecord, WorkerSkill, WorkerUpdate } from '../../ports/worker-record.ts'
+import type { EngineParts } from '../engine-parts.ts'
+import type { Reputations } from './reputations.ts'
+import type { Roster } from './roster.ts'
+import { skillCatalog } from './skill-catalog.ts'
+
+/**
+ * A worker that does not list a task this long after it was handed over never got it: the answer to
+ * its poll was lost on the way.
+ */
+const ACKNOWLEDGE_MS = 5_000
+
+export interface HeartbeatAnswer {
+  /** Tasks that the worker lists and does not hold: cancelled, timed out, or given to another. */
+  readonly cancelTaskIds: readonly string[]
+  /** It says by a hash which skills it has, and we do not know them: it should send them all. */
+  readonly lacksSkills: boolean
+}
+
+export interface FleetOptions {
+  readonly roster: Roster
+  readonly reputations: Pick<Reputations, 'read' | 'readAll'>
+  /** How long a worker may be silent, in ms. */
+  readonly ttlMs: number
+  /** Workers that are trusted less get nothing. */
+  readonly minReputation: number
+}
+
+export class Fleet {
+  readonly #parts: EngineParts
+  readonly #roster: Roster
+  readonly #reputations: FleetOptions['reputations']
+  readonly #ttlMs: number
+  readonly #minReputation: number
+
+  constructor(parts: EngineParts, { roster, reputations, ttlMs, minReputation }: FleetOptions) {
+    this.#parts = parts
+    this.#roster = roster
+    this.#reputations = reputations
+    this.#ttlMs = ttlMs
+    this.#minReputation = minReputation
+  }
+
+  /** Registers a worker, or takes its new word; reputation and leases stay (D-38). */
+  async register(registration: Registration): Promise<WorkerRecord> {
+    const { storage, clock } = this.#parts
+    const now = clock.now()
+    const { workerId } = registration
+    const [before, reputation] = await Promise.all([
+      storage.findWorker({ workerId, now }),
+      this.#reputations.read(workerId),
+    ])
+    const worker: WorkerRecord = {
+      workerId,
+      workerType: registration.workerType,
+      skills: registration.skills.map(skillOf),
+      maxConcurrentTasks: registration.maxConcurrentTasks,
+      status: registration.status,
+      load: before?.load ?? 0,
+      reputation,
+      ...(before?.isDraining === true && { isDraining: true }),
+      registeredAt: now,
+      lastSeenAt: now,
+      expiresAt: now + this.#ttlMs,
+      registration: withoutSecrets(registration.raw),
+      currentTasks: before?.currentTasks ?? [],
+      hotSkills: registration.hotSkills,
+    }
+    await storage.putWorker(worker)
+    this.#roster.put(worker)
+    this.#roster.setReputation(workerId, reputation)
+    return worker
+  }
+
+  /**
+   * Takes a sign of life: extends the worker's registration and its leases.
+   * @throws NotFoundError `WORKER_NOT_FOUND`, so that SDKs register again (D-45).
+   */
+  async heartbeat(workerId: string, beat: Heartbeat): Promise<HeartbeatAnswer> {
+    const { storage, clock } = this.#parts
+    const now = clock.now()
+    const changes = changesOf(beat)
+    const update = { workerId, now, expiresAt: now + this.#ttlMs, changes }
+    const worker = await storage.updateWorker(update)
+    if (worker === undefined) {
+      throw notFound(workerId, 'Register again.')
+    }
+    if (beat.status === 'offline') {
+      await this.#leave(workerId, now)
+      return { cancelTaskIds: [], lacksSkills: false }
+    }
+    this.#roster.put(worker)
+    const listed = beat.currentTasks
+    const cancelTaskIds = await storage.renewTasks({
+      workerId,
+      taskIds: listed ?? 'all',
+      missingSince: listed === undefined ? null : now - ACKNOWLEDGE_MS,
+      now,
+      leaseMs: this.#ttlMs,
+    })
+    const lacksSkills = beat.skillsHash !== undefined && worker.skills.length === 0
+    return { cancelTaskIds, lacksSkills }
+  }
+
+  /** Which skills can be had, from how many, at what price. */
+  async catalog(): Promise<SkillCatalog> {
+    return skillCatalog(await this.list(), this.#minReputation)
+  }
+
+  /** Who is there, with what is thought of them now. */
+  async list(): Promise<readonly WorkerRecord[]> {
+    const { storage, clock } = this.#parts
+    const workers = await storage.listWorkers({ now: clock.now() })
+    const known = await this.#reputations.readAll(workers.map(({ workerId }) => workerId))
+    return workers.map((worker) => {
+      const reputation = known.get(worker.workerId) ?? worker.reputation
+      return { ...worker, reputation }
+    })
+  }
+
+  /**
+   * Gives a worker nothing new, or new tasks again; what it has it may finish. Holds until it says
+   * goodbye or is gone.
+   * @throws NotFoundError `WORKER_NOT_FOUND`
+   */
+  async drain(workerId: string, isDraining: boolean): Promise<void> {
+    const { storage, clock } = this.#parts
+    const now = clock.now()
+    const before = await storage.findWorker({ workerId, now })
+    // Nobody lives longer for it (D-41).
+    const update = before && { workerId, now, expiresAt: before.expiresAt, changes: { isDraining } }
+    const worker = update && (await storage.updateWorker(update))
+    if (worker === undefined) throw notFound(workerId)
+    this.#roster.put(worker)
+  }
+
+  /**
+   * Forgets a worker, and offers what it holds again (W7). One that is still there may register again.
+   * @throws NotFoundError `WORKER_NOT_FOUND`
+   */
+  async evict(workerId: string): Promise<void> {
+    const { storage, clock } = this.#parts
+    const now = clock.now()
+    if ((await storage.findWorker({ workerId, now })) === undefined) throw notFound(workerId)
+    await this.#leave(workerId, now)
+  }
+
+  /** A worker that says goodbye holds nothing from now on (W7). */
+  async #leave(workerId: string, now: number): Promise<void> {
+    const { storage } = this.#parts
+    await storage.loseTasksOf({ workerId, now })
+    await storage.removeWorker(workerId)
+    this.#roster.remove(workerId)
+  }
+}
+
+function notFound(workerId: string, advice = ''): NotFoundError {
+  const message = `Worker not found: '${workerId}' is not registered (any more). ${advice}`
+  return new NotFoundError('WORKER_NOT_FOUND', { message: message.trim() })
+}
+
+function skillOf({ name, type, version, inputSchema, maxConcurrentTasks }: Skill): WorkerSkill {
+  return {
+    name,
+    type: type ?? null,
+    version: version ?? null,
+    ...(maxConcurrentTasks !== undefined && { maxConcurrentTasks }),
+    ...(inputSchema && { inputSchema: toJsonObject(inputSchema, 'input_schema') }),
+  }
+}
+
+function changesOf(beat: Heartbeat): WorkerUpdate['changes'] {
+  const { status, load, skills, currentTasks, maxConcurrentTasks, hotSkills, hotCache } = beat
+  const isHotTold = hotSkills !== undefined || hotCache !== undefined
+  return {
+    ...(status !== undefined && { status }),
+    ...(load !== undefined && { load }),
+    ...(currentTasks !== undefined && { currentTasks }),
+    ...(maxConcurrentTasks !== undefined && { maxConcurrentTasks }),
+    ...(skills !== undefined && { skills: skills.map(skillOf) }),
+    ...(isHotTold && { hotSkills: [...(hotSkills ?? []), ...(hotCache ?? [])] }),
+  }
+}
+
+/** Signatures and their timestamps are material for a replay, so they are not kept (D-59). */
+function withoutSecrets(raw: Registration['raw']): JsonObject {
+  const { security: _security, timestamp: _timestamp, ...rest } = raw
+  return toJsonObject(rest, 'the registration')
+}
