@@ -79,6 +79,8 @@ export interface ChangeWait {
 
 /** How often a wait for a change looks by itself: another process may have made the change. */
 const LOOK_AGAIN_MS = 1_000
+/** What storage and history get at a stop beyond the time of handlers. */
+const LAST_WORDS_MS = 1_000
 
 export class Engine {
   readonly fleet: Fleet
@@ -194,9 +196,31 @@ export class Engine {
 
   /**
    * Sends waiting polls and reads home, lets running handlers end and the outbox drain what it holds.
-   * @param graceMs - how long handlers may take to end. Default: as long as it takes.
+   * @param graceMs - how long handlers may take to end; storage and history get a second more, and are
+   *   not waited for any longer then. What is left over is leased: another engine takes it up.
+   *   Default: as long as it takes.
    */
   async stop(graceMs?: number): Promise<void> {
+    const ended = this.#end(graceMs)
+    if (graceMs === undefined) return ended
+    const { clock, log } = this.#parts
+    const limit = new AbortController()
+    const late = new Promise<void>((resolve) => {
+      const cancel = clock.after(graceMs + LAST_WORDS_MS, () => {
+        log.error(
+          {},
+          'stopped while storage or history did not answer; the leases of what is left run out',
+        )
+        resolve()
+      })
+      limit.signal.addEventListener('abort', cancel)
+    })
+    await Promise.race([ended, late]).finally(() => {
+      limit.abort()
+    })
+  }
+
+  async #end(graceMs: number | undefined): Promise<void> {
     this.#isRunning = false
     const pollsAreHome = this.dispatcher.stop()
     this.#parts.writer.announceAll()

@@ -79,7 +79,8 @@ export class World {
     this.history = history ?? new MemoryHistory()
     onTestFinished(async () => {
       const stopped = Promise.all(this.#engines.map((engine) => engine.stop(0)))
-      await this.clock.advance(0)
+      // What hangs is not waited for longer than that.
+      await this.clock.advance(1_000)
       await stopped
     })
   }
