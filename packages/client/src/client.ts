@@ -7,11 +7,23 @@ import { checkEndpoint, checkIdempotencyKey, createJobBody } from './create-job.
 import type { CreateJobOptions } from './create-job.ts'
 import { checkDeadLetterId, checkResent, deadLetterQuery, readDeadLetters } from './dead-letters.ts'
 import type { DeadLetter, DeadLetterOptions } from './dead-letters.ts'
+import {
+  checkDrained,
+  checkEvicted,
+  checkReloaded,
+  pendingTaskQuery,
+  readPendingTasks,
+  readSkillCatalog,
+} from './fleet.ts'
+import type { DrainOptions, PendingTask, PendingTaskOptions, SkillOffer } from './fleet.ts'
 import { graphCall } from './graph.ts'
 import type { GraphOptions } from './graph.ts'
 import { readJob } from './job.ts'
 import type { Job } from './job.ts'
-import { checkBlueprintName, checkJobId } from './names.ts'
+import type { JobEvent } from './job-event.ts'
+import { checkJobEventsOptions, watchJob } from './job-events.ts'
+import type { JobEventsOptions } from './job-events.ts'
+import { checkBlueprintName, checkJobId, checkWorkerId } from './names.ts'
 import { resolveClientOptions } from './options.ts'
 import type { ClientOptions, ResolvedClientOptions } from './options.ts'
 import {
@@ -147,6 +159,46 @@ export class AvtomatikaClient {
   }
 
   /**
+   * Watches a job until it ends: its status, progress, and the output of its tasks as it comes. A lost
+   * connection is opened again, and goes on after the last piece of output.
+   *
+   * Iterate it once. Leaving the loop closes the connection; while it waits, the signal does.
+   *
+   * @throws {@link InputError} `INVALID_REQUEST` at once; all else while it is iterated:
+   * @throws {@link NotFoundError} `JOB_NOT_FOUND`; `ROUTE_NOT_FOUND` or `NOT_FOUND` from older servers.
+   * @throws {@link ConnectionError} `CONNECTION_FAILED` when the server is away for `outageMs`.
+   *
+   * @example
+   * ```ts
+   * for await (const event of client.jobEvents(jobId)) {
+   *   if (event.type === 'chunk') process.stdout.write(String(event.chunk))
+   * }
+   * ```
+   */
+  jobEvents(
+    jobId: string,
+    options: JobEventsOptions = {},
+  ): AsyncGenerator<JobEvent, void, undefined> {
+    const path = this.#paths.jobEvents(checkJobId(jobId))
+    checkJobEventsOptions(options)
+    const { clock, random, retries } = this.#options
+    return watchJob(options, {
+      open: (lastEventId, signal) =>
+        this.#transport.open({
+          method: 'GET',
+          path,
+          textOfType: 'text/event-stream',
+          ...(lastEventId !== undefined && { headers: { 'last-event-id': lastEventId } }),
+          signal,
+        }),
+      clock,
+      random,
+      retries,
+      closing: this.#transport.closing,
+    })
+  }
+
+  /**
    * Asks for a job to be cancelled. Resolves when the wish is accepted; wait for the job to see its
    * end.
    *
@@ -272,6 +324,50 @@ export class AvtomatikaClient {
   /** All workers the orchestrator knows. */
   async listWorkers(options: CallOptions = {}): Promise<readonly WorkerInfo[]> {
     return readWorkers(await this.#get(this.#paths.workers, options))
+  }
+
+  /** What can be had of each skill, and from how many workers. */
+  async skillCatalog(options: CallOptions = {}): Promise<readonly SkillOffer[]> {
+    return readSkillCatalog(await this.#get(this.#paths.workerCatalog, options))
+  }
+
+  /** Tasks that no worker has taken yet, and why, the longest waiting first. Admins see those of all. */
+  async pendingTasks(options: PendingTaskOptions = {}): Promise<readonly PendingTask[]> {
+    const path = `${this.#paths.pendingTasks}${pendingTaskQuery(options)}`
+    return readPendingTasks(await this.#get(path, options))
+  }
+
+  /**
+   * Gives a worker no more tasks, until it leaves, or tasks again; what it has it may finish.
+   *
+   * @throws {@link AuthError} `FORBIDDEN` without admin rights.
+   * @throws {@link NotFoundError} `WORKER_NOT_FOUND`.
+   */
+  async drainWorker(workerId: string, { drain = true, signal }: DrainOptions = {}): Promise<void> {
+    const path = this.#paths.drainWorker(checkWorkerId(workerId))
+    checkDrained(await this.#post(path, { body: JSON.stringify({ drain }), signal }))
+  }
+
+  /**
+   * Forgets a worker, and offers what it holds to others; it may register again. Not sent again when
+   * the answer was lost: it may have registered since.
+   *
+   * @throws {@link AuthError} `FORBIDDEN` without admin rights.
+   * @throws {@link NotFoundError} `WORKER_NOT_FOUND`.
+   */
+  async evictWorker(workerId: string, { signal }: CallOptions = {}): Promise<void> {
+    const path = this.#paths.evictWorker(checkWorkerId(workerId))
+    checkEvicted(await this.#post(path, { isOnce: true, signal }))
+  }
+
+  /**
+   * Makes the orchestrator read the file with the workers' tokens again.
+   *
+   * @throws {@link AuthError} `FORBIDDEN` without admin rights.
+   * @throws {@link InputError} when it has no such file, or cannot use what is in it.
+   */
+  async reloadWorkerTokens(options: CallOptions = {}): Promise<void> {
+    checkReloaded(await this.#post(this.#paths.reloadWorkers, { signal: options.signal }))
   }
 
   /** Ids of the jobs that need a person: their retries are used up, or their error is permanent. */

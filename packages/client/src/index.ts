@@ -10,7 +10,23 @@ export type { DeadLetter, DeadLetterOptions } from './dead-letters.ts'
 export type { GraphOptions } from './graph.ts'
 export type { Job, JobFailure } from './job.ts'
 export type { JobApproval, JobBranches } from './job-wait.ts'
+export type { JobEventsOptions } from './job-events.ts'
+export type {
+  JobChunk,
+  JobEnd,
+  JobEvent,
+  JobGap,
+  JobProgress,
+  JobStatusChange,
+} from './job-event.ts'
 export type { WorkerInfo } from './worker-info.ts'
+export type {
+  DrainOptions,
+  PendingReason,
+  PendingTask,
+  PendingTaskOptions,
+  SkillOffer,
+} from './fleet.ts'
 export { JobFailedError, resultOf } from './job-failed-error.ts'
 export { systemClock } from './clock.ts'
 export type { Clock } from './clock.ts'

@@ -10,6 +10,11 @@ export function checkBlueprintName(name: string): string {
   return checkIdentifier('name', 'the name of a blueprint', name)
 }
 
+/** @throws {@link InputError} when it cannot be the id of a worker. */
+export function checkWorkerId(workerId: string): string {
+  return checkIdentifier('workerId', 'the id of a worker', workerId)
+}
+
 function checkIdentifier(field: string, what: string, value: string): string {
   if (isIdentifier(value)) return value
   throw new InputError('INVALID_REQUEST', {

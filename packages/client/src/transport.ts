@@ -25,6 +25,7 @@ import type { BackoffPolicy } from './backoff.ts'
 import { withDeadline } from './deadline.ts'
 import type { ResolvedClientOptions } from './options.ts'
 import { parseJsonOrText, readText } from './read-body.ts'
+import type { ReadableBody } from './read-body.ts'
 import { parseRetryAfter } from './retry-after.ts'
 
 /** One call of the client API. */
@@ -83,6 +84,37 @@ export class Transport {
     return withDeadline(scope, (signal) => this.#tryUntilFinal(call, signal))
   }
 
+  /**
+   * Opens an answer that is read as it comes, in one try. Its reader ends it, with `destroy`.
+   *
+   * @param call.textOfType - the media type that it must have.
+   */
+  async open(call: Call & { readonly textOfType: string }): Promise<ReadableBody> {
+    const { clock, timeoutMs } = this.#options
+    const scope = {
+      clock,
+      timeoutMs,
+      onTimeout: () => noAnswer(this.#name(call), `nothing within ${timeoutMs} ms`),
+      signals: [call.signal, this.closing],
+    }
+    return withDeadline(scope, async (signal) => {
+      const response = await this.#send(call, signal)
+      const { body, statusCode } = response
+      // Whoever reads is told by the read; that nobody does yet must not end the process.
+      body.on('error', () => undefined)
+      if (statusCode < 200 || statusCode >= 300) {
+        this.#read(call, response, await this.#text(call, body, signal))
+      }
+      try {
+        this.#value(call, response, '')
+        return body
+      } catch (error) {
+        body.destroy()
+        throw error
+      }
+    })
+  }
+
   /** Ends what is in flight, and closes the client's own connections. */
   close(): Promise<void> {
     this.#closed ??= this.#close()
@@ -135,23 +167,39 @@ export class Transport {
     call: Call,
     signal: AbortSignal,
   ): Promise<{ readonly response: Dispatcher.ResponseData; readonly text: string }> {
+    const response = await this.#send(call, signal)
+    return { response, text: await this.#text(call, response.body, signal) }
+  }
+
+  async #send(call: Call, signal: AbortSignal): Promise<Dispatcher.ResponseData> {
     try {
-      const response = await this.#dispatcher.request({
+      return await this.#dispatcher.request({
         origin: this.#options.url.origin,
         path: `${this.#basePath}${call.path}`,
         method: call.method,
         headers: this.#headers(call),
         body: call.body ?? null,
         signal,
-        // The deadline above is the only one: it also covers a body that trickles.
+        // The deadlines are the client's own: they also cover a body that trickles.
         headersTimeout: 0,
         bodyTimeout: 0,
       })
-      return { response, text: await readText(response.body) }
     } catch (error) {
-      if (AvtomatikaError.is(error) || signal.aborted) throw error
-      throw noAnswer(this.#name(call), describe(error), error)
+      throw this.#unanswered(call, signal, error)
     }
+  }
+
+  async #text(call: Call, body: ReadableBody, signal: AbortSignal): Promise<string> {
+    try {
+      return await readText(body)
+    } catch (error) {
+      throw this.#unanswered(call, signal, error)
+    }
+  }
+
+  #unanswered(call: Call, signal: AbortSignal, error: unknown): unknown {
+    if (AvtomatikaError.is(error) || signal.aborted) return error
+    return noAnswer(this.#name(call), describe(error), error)
   }
 
   #headers(call: Call): Record<string, string> {

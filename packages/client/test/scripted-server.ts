@@ -13,6 +13,8 @@ export interface SeenRequest {
 export type Reply =
   | { readonly status?: number; readonly json: unknown; readonly headers?: Record<string, string> }
   | { readonly status?: number; readonly text: string; readonly headers?: Record<string, string> }
+  /** An event stream, piece by piece, and what becomes of the connection then. */
+  | { readonly pieces: readonly (string | Uint8Array)[]; readonly then: 'end' | 'cut' | 'hang' }
   /** Cut the connection / never answer. */
   | 'cut'
   | 'silence'
@@ -59,6 +61,16 @@ export class ScriptedServer {
     }
   }
 
+  /** Resolves when no connection is open any more. */
+  async untilIdle(): Promise<void> {
+    for (let open = 1; open > 0;) {
+      await new Promise((resolve) => setImmediate(resolve))
+      open = await new Promise<number>((resolve, reject) => {
+        this.#server.getConnections((error, count) => (error ? reject(error) : resolve(count)))
+      })
+    }
+  }
+
   async close(): Promise<void> {
     this.#server.closeAllConnections()
     await new Promise((resolve) => this.#server.close(resolve))
@@ -76,11 +88,27 @@ export class ScriptedServer {
     const line = this.#script[Math.min(this.requests.length, this.#script.length - 1)] ?? 'cut'
     this.requests.push(seen)
     this.#onRequest()
-    send(response, typeof line === 'function' ? await line(seen) : line)
+    const reply = typeof line === 'function' ? await line(seen) : line
+    if (typeof reply === 'object' && 'pieces' in reply) await stream(response, reply)
+    else send(response, reply)
   }
 }
 
-function send(response: ServerResponse, reply: Reply): void {
+type Stream = Extract<Reply, { readonly pieces: unknown }>
+
+async function stream(response: ServerResponse, { pieces, then }: Stream): Promise<void> {
+  response.writeHead(200, { 'content-type': 'text/event-stream; charset=utf-8' })
+  response.flushHeaders()
+  for (const piece of pieces) {
+    // One after the other, so that they may arrive as they were cut.
+    await new Promise((resolve) => response.write(piece, resolve))
+    await new Promise((resolve) => setImmediate(resolve))
+  }
+  if (then === 'end') response.end()
+  if (then === 'cut') response.destroy()
+}
+
+function send(response: ServerResponse, reply: Exclude<Reply, Stream>): void {
   if (reply === 'silence') return
   if (reply === 'cut') {
     response.destroy()

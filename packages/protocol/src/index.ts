@@ -262,6 +262,10 @@ export { parseStreamChunk, STREAM_EVENT, streamPayload } from './worker/stream.t
 export type { StreamChunk } from './worker/stream.ts'
 export { defineTask } from './task-contract.ts'
 export type { TaskContract, TaskSchemas } from './task-contract.ts'
+export { canonicalJson, canonicalText } from './canonical-json.ts'
+export type { CanonicalOptions } from './canonical-json.ts'
+export { MAX_CLOCK_DIFFERENCE_SECONDS, signatureOf, unsignedFields } from './worker/signature.ts'
+export type { SignatureClaim } from './worker/signature.ts'
 export { tokenRefreshSchema, tokenResponseSchema } from './worker/token.ts'
 export type { TokenRefresh, TokenResponse } from './worker/token.ts'
 export {

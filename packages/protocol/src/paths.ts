@@ -51,6 +51,8 @@ export interface ClientPaths {
   readonly drainWorker: (workerId: string) => string
   /** POST; admins only. */
   readonly evictWorker: (workerId: string) => string
+  /** POST; admins only. Reads the tokens of workers again. */
+  readonly reloadWorkers: string
   /** GET. */
   readonly job: (jobId: string) => string
   /** POST. */
@@ -98,6 +100,7 @@ export function clientPaths(prefix = '/api', version?: string): ClientPaths {
     pendingTasks: `${base}/tasks/pending`,
     drainWorker: (workerId) => `${base}/workers/${encodeURIComponent(workerId)}/drain`,
     evictWorker: (workerId) => `${base}/workers/${encodeURIComponent(workerId)}/evict`,
+    reloadWorkers: `${base}/admin/reload-workers`,
     job,
     cancelJob: (jobId) => `${job(jobId)}/cancel`,
     jobHistory: (jobId) => `${job(jobId)}/history`,

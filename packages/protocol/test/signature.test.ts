@@ -1,0 +1,91 @@
+import { createHmac } from 'node:crypto'
+import { readFileSync } from 'node:fs'
+import fc from 'fast-check'
+import { describe, expect, it } from 'vitest'
+
+import { canonicalJson, canonicalText, signatureOf, unsignedFields } from '../src/index.ts'
+
+interface Vector {
+  readonly about: string
+  readonly kind: 'event' | 'message'
+  readonly secret: string
+  /** As another implementation sends it: spaces, escapes and numbers in its own way. */
+  readonly sent: string
+  readonly canonical: string
+  readonly signature: string
+}
+
+const vectors = JSON.parse(
+  readFileSync(new URL('golden/signatures.json', import.meta.url), 'utf8'),
+) as Vector[]
+
+describe('the text that is signed', () => {
+  it.each(vectors)('is what other implementations make of $about (A.8)', (vector) => {
+    const text = canonicalText(vector.sent, { without: unsignedFields(vector.kind) })
+    expect(text).toBe(vector.canonical)
+    const signature = createHmac('sha256', vector.secret).update(text).digest('hex')
+    expect(signature).toBe(vector.signature)
+    expect(signatureOf(JSON.parse(vector.sent))).toMatchObject({ signature, signerId: 'gpu-7' })
+  })
+
+  it('is the same from a value as from a text that JavaScript wrote', () => {
+    fc.assert(
+      fc.property(fc.jsonValue({ maxDepth: 5 }), (value) => {
+        const text = JSON.stringify(value)
+        expect(canonicalText(text)).toBe(canonicalJson(value))
+      }),
+    )
+  })
+
+  it('stays the same when it is read and written once more', () => {
+    fc.assert(
+      fc.property(fc.jsonValue({ maxDepth: 5 }), (value) => {
+        const text = canonicalJson(value)
+        expect(canonicalText(text)).toBe(text)
+      }),
+    )
+  })
+
+  it('sorts keys by their bytes in UTF-8', () => {
+    const keys = fc.uniqueArray(fc.string({ unit: 'binary', minLength: 1 }), { maxLength: 8 })
+    fc.assert(
+      fc.property(keys, (names) => {
+        const value = Object.fromEntries(names.map((name) => [name, 1]))
+        const bytes = names.map((name) => Buffer.from(name)).sort(Buffer.compare)
+        const text = `{${bytes.map((name) => `${JSON.stringify(name.toString())}:1`).join(',')}}`
+        expect(canonicalJson(value)).toBe(text)
+      }),
+    )
+  })
+
+  it('has no more than 100 levels', () => {
+    const nested = (levels: number): string => '['.repeat(levels) + ']'.repeat(levels)
+    expect(canonicalText(nested(100))).toBe(nested(100))
+    expect(() => canonicalText(nested(101))).toThrow('nested deeper than 100 levels')
+  })
+})
+
+describe('what a message says about its signature', () => {
+  it.each([
+    [undefined],
+    [null],
+    [[]],
+    ['text'],
+    [{}],
+    [{ security: null }],
+    [{ security: {} }],
+    [{ security: { signature: null } }],
+    [{ security: { signature: '', signer_id: 'w1' } }],
+  ])('is nothing in %j', (message) => {
+    expect(signatureOf(message)).toBeUndefined()
+  })
+
+  it('is never nothing when there is something, however odd', () => {
+    const odd = { security: { signature: 7, signer_id: { a: 1 } }, timestamp: 'now' }
+    expect(signatureOf(odd)).toEqual({
+      signature: '',
+      signerId: '{"a":1}',
+      timestamp: undefined,
+    })
+  })
+})
