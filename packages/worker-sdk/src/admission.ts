@@ -51,6 +51,12 @@ export class Admission {
     return skill === undefined || this.#roomFor(skill) > 0
   }
 
+  /** Most tasks of one name at a time, where that is less than there are slots. */
+  limitOf(skill: Skill): number | undefined {
+    const most = Math.min(Infinity, ...this.#limitsOf(skill).map((limit) => limit.most))
+    return most < this.#options.slots ? most : undefined
+  }
+
   /** A task begins. */
   enter(skill: Skill | undefined): void {
     this.#count(skill, 1)

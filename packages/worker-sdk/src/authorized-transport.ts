@@ -1,10 +1,13 @@
 // Token rules.  A1 The worker's own token is never replaced, only stood in for by the one that the
 // orchestrator issued.  A2 A token is renewed before it expires, and once after a 401.  A3 When no new
 // one is to be had, the worker's own token is good again, so that a lost renewal cannot lock it out.
+// A4 A worker with a certificate exchanges it for a token as soon as it is registered, as older workers do.
+// A5 What is signed is signed anew for each try: a signature is good for a minute.
 import { PATHS, tokenResponseSchema } from '@avtomatika/protocol'
 
 import type { Clock } from './clock.ts'
 import type { WorkerLogger } from './logger.ts'
+import type { MessageSigner } from './message-signing.ts'
 import {
   REQUEST_TIMEOUT_MS,
   type Reply,
@@ -19,6 +22,8 @@ export interface AuthorizedTransportOptions {
   readonly logger: WorkerLogger
   /** Whether the orchestrator may be asked for a token: it knows the worker by its certificate. */
   readonly canAskForToken: boolean
+  /** Left out, nothing is signed. */
+  readonly signer?: MessageSigner | undefined
 }
 
 interface IssuedToken {
@@ -46,23 +51,57 @@ export class AuthorizedTransport implements Transport {
     return this.#issued?.token
   }
 
+  /** What messages are signed with; `undefined` = they are not. */
+  get signer(): MessageSigner | undefined {
+    return this.#options.signer
+  }
+
+  /** A message as it is to be sent now, by whatever way. */
+  sign(text: string): string {
+    const { signer, clock } = this.#options
+    return signer?.sign(text, clock.now()) ?? text
+  }
+
   async request(request: TransportRequest): Promise<Reply> {
-    const { transport, clock } = this.#options
+    const { clock } = this.#options
     if (this.#issued !== undefined && clock.now() >= this.#issued.renewAt) {
       await this.#renew(request.signal)
     }
     const used = this.token
-    const reply = await transport.request({ ...request, token: used })
-    if (reply.ok) this.#adopt(request, reply.body)
+    const reply = await this.#send(request)
+    if (reply.ok) await this.#adopt(request, reply.body)
     if (reply.status !== 401 || !this.#canRenew()) return reply
     // Somebody else may have renewed it while this request was under way.
     if (this.token === used) await this.#renew(request.signal)
     if (this.token === used || request.signal.aborted) return reply
-    return transport.request({ ...request, token: this.token })
+    return this.#send(request)
   }
 
   close(): Promise<void> {
     return this.#options.transport.close()
+  }
+
+  /** With the token of the day, signed if it is to be; once more if the clock was to blame. */
+  async #send(request: TransportRequest): Promise<Reply> {
+    const { transport, clock, signer, logger } = this.#options
+    const { body, signal } = request
+    const send = (): Promise<Reply> =>
+      transport.request({
+        ...request,
+        token: this.token,
+        ...(body !== undefined && { body: this.sign(body) }),
+      })
+    const reply = await send()
+    const { serverTime } = reply
+    if (signer === undefined || serverTime === undefined) return reply
+    const isNews = signer.hear(serverTime, clock.now())
+    if (!isNews || body === undefined || reply.status !== 403 || signal.aborted) return reply
+    const { shiftMs } = signer.seal
+    logger.warn(
+      { shiftMs },
+      'the clock of this machine is wrong; messages tell the time of the orchestrator',
+    )
+    return send()
   }
 
   #canRenew(): boolean {
@@ -99,8 +138,9 @@ export class AuthorizedTransport implements Transport {
   }
 
   /** Newer orchestrators may issue a token in the answer to a registration. */
-  #adopt({ path }: TransportRequest, body: unknown): void {
-    if (path === PATHS.registerWorker) this.#take(body)
+  async #adopt({ path, signal }: TransportRequest, body: unknown): Promise<void> {
+    if (path !== PATHS.registerWorker || this.#take(body)) return
+    if (this.#options.canAskForToken && this.#issued === undefined) await this.#renew(signal)
   }
 
   #take(body: unknown): boolean {

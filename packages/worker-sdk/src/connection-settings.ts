@@ -24,8 +24,22 @@ export interface ConnectionOptions {
   readonly orchestratorMode?: OrchestratorMode | undefined
   /** `WORKER_INDIVIDUAL_TOKEN`, else `WORKER_TOKEN`. There is no default. */
   readonly token?: string | undefined
+  /**
+   * Certificates in PEM; `TLS_CA_PATH`, `TLS_CERT_PATH` and `TLS_KEY_PATH` name files of them. A worker with
+   * one of its own needs no token.
+   */
+  readonly tls?: TlsSettings | undefined
+  /**
+   * `WORKER_SIGN_MESSAGES`: whether what the worker says is signed with its token. Default `false`.
+   */
+  readonly signMessages?: boolean | undefined
   /** Whether a thread beats while a handler blocks the process. Default: yes. */
   readonly heartbeatThread?: boolean | undefined
+  /**
+   * `WORKER_ENABLE_WEBSOCKETS`: whether each orchestrator is connected to for commands; cancellations come
+   * at once then, and progress goes without a request of its own. Default `false`.
+   */
+  readonly websockets?: boolean | undefined
   /**
    * `WORKER_RESULT_DIR`: where results wait until they are answered, also for the next process. Needs a
    * fixed worker id, because results are sent under the id of the worker that had the task. Default:
@@ -47,7 +61,9 @@ export interface ConnectionSettings {
   readonly orchestrators: readonly OrchestratorTarget[]
   readonly orchestratorMode: OrchestratorMode
   readonly tls: TlsSettings | undefined
+  readonly signMessages: boolean
   readonly heartbeatThread: boolean
+  readonly websockets: boolean
   readonly heartbeatDebounceMs: number
   readonly heartbeatCooldownMs: number
   readonly resultDirectory: string | undefined
@@ -89,11 +105,20 @@ export function readConnectionSettings(
     const expected = 'a fixed id, because results are kept for the next process (WORKER_RESULT_DIR)'
     reader.problems.push({ name: 'WORKER_ID', expected })
   }
+  const tls = options.tls ?? readTls(reader)
+  const signMessages = options.signMessages ?? reader.flag('WORKER_SIGN_MESSAGES', false)
+  const hasCertificate = tls?.cert !== undefined
   return {
-    orchestrators: readOrchestrators(options, reader),
+    // Messages are signed with a token, so that a certificate alone will not do.
+    orchestrators: readOrchestrators(
+      { ...options, needsToken: !hasCertificate || signMessages },
+      reader,
+    ),
     orchestratorMode: readMode(options, reader),
-    tls: readTls(reader),
+    tls,
+    signMessages,
     heartbeatThread: options.heartbeatThread ?? true,
+    websockets: options.websockets ?? reader.flag('WORKER_ENABLE_WEBSOCKETS', false),
     heartbeatDebounceMs: reader.number('WORKER_HEARTBEAT_DEBOUNCE_DELAY', 100, FRACTIONS),
     heartbeatCooldownMs: reader.number('WORKER_HEARTBEAT_COOLDOWN', 2000, FRACTIONS),
     resultDirectory,

@@ -1,29 +1,34 @@
 // Runs in a thread of its own, which a busy handler cannot stop: beats when the worker is too late to.
-// Imports nothing of ours but `backoff.ts`: the thread must start with plain Node.js.
+// Imports nothing of ours that imports anything: the thread must start with plain Node.js.
 import { request as httpRequest } from 'node:http'
 import { request as httpsRequest } from 'node:https'
 import { parentPort } from 'node:worker_threads'
 
 import { backoffMs, parseRetryAfter } from './backoff.ts'
+import { BeatMemory, GRACE_MS } from './beat-memory.ts'
+import { sealed, type Seal } from './seal.ts'
 
-/** What the worker tells the thread. */
+/** What the worker tells the thread; what it is to say stands in the memory. */
 export type DeputyOrder =
-  | {
-      readonly kind: 'beat'
-      /** When the worker means to beat itself, in ms since 1970. */
-      readonly dueAt: number
-      readonly url: string
-      readonly headers: Readonly<Record<string, string>>
-      readonly body: string
-      readonly intervalMs: number
-      readonly timeoutMs: number
-      readonly tls: {
-        readonly ca?: string | undefined
-        readonly cert?: string | undefined
-        readonly key?: string | undefined
-      }
-    }
-  | { readonly kind: 'rest' }
+  | { readonly kind: 'memory'; readonly buffer: SharedArrayBuffer }
+  | { readonly kind: 'target'; readonly target: DeputyTarget }
+  /** The beat is due before the thread would have looked. */
+  | { readonly kind: 'look' }
+
+/** Where to beat, and how. */
+export interface DeputyTarget {
+  readonly url: string
+  readonly headers: Readonly<Record<string, string>>
+  readonly intervalMs: number
+  readonly timeoutMs: number
+  /** Left out, beats are not signed. */
+  readonly seal?: Seal | undefined
+  readonly tls: {
+    readonly ca?: string | undefined
+    readonly cert?: string | undefined
+    readonly key?: string | undefined
+  }
+}
 
 /** What the thread tells the worker about a beat it sent. */
 export interface DeputyReport {
@@ -34,36 +39,64 @@ export interface DeputyReport {
   readonly sentAt: number
 }
 
-/** So much later than the worker meant to beat it is clear that it cannot, in ms. */
-const GRACE_MS = 500
-
 /** More than any answer to a heartbeat needs, in characters. */
 const MAX_TEXT = 1_000_000
 
+let memory: BeatMemory | undefined
+let target: DeputyTarget | undefined
 let timer: NodeJS.Timeout | undefined
+let isSending = false
 let failures = 0
+/** What the thread does next counts from its own last beat as long as the memory stays as it was then. */
+let ownCount = -1
+let ownNextAt = 0
 
 parentPort?.on('message', (order: DeputyOrder) => {
-  clearTimeout(timer)
-  failures = 0
-  if (order.kind === 'beat') schedule(order, order.dueAt + GRACE_MS - Date.now())
+  if (order.kind === 'target') target = order.target
+  if (order.kind === 'memory') {
+    memory = new BeatMemory(order.buffer)
+    ownCount = -1
+  }
+  look()
 })
 
-type Beat = Extract<DeputyOrder, { kind: 'beat' }>
-
-function schedule(beat: Beat, ms: number): void {
+function look(): void {
   clearTimeout(timer)
-  const mine = setTimeout(
-    () => {
-      void send(beat).then((report) => {
-        parentPort?.postMessage(report.message)
-        // A newer order has a timer of its own.
-        if (timer === mine) schedule(beat, waitMs(beat, report))
-      })
-    },
-    Math.max(0, ms),
-  )
-  timer = mine
+  if (memory === undefined || target === undefined || isSending) return
+  memory.stayAwake()
+  const { count } = memory
+  const beat = memory.read()
+  if (beat === 'busy' || memory.count !== count) {
+    timer = setTimeout(look, 1)
+    return
+  }
+  const at = beat === undefined ? Infinity : count === ownCount ? ownNextAt : beat.dueAt + GRACE_MS
+  const waitMs = at - Date.now()
+  if (beat !== undefined && waitMs <= 0) {
+    void stepIn(memory, target, { count, body: beat.body })
+    return
+  }
+  memory.sleepUntil(at)
+  if (memory.count !== count) timer = setTimeout(look, 0)
+  else if (beat !== undefined) timer = setTimeout(look, Math.min(waitMs, 2 ** 31 - 1))
+}
+
+/** Never rejects. */
+async function stepIn(
+  from: BeatMemory,
+  to: DeputyTarget,
+  { count, body }: { readonly count: number; readonly body: string },
+): Promise<void> {
+  isSending = true
+  if (count !== ownCount) failures = 0
+  const sent = await send(to, body)
+  isSending = false
+  parentPort?.postMessage(sent.message)
+  if (from === memory) {
+    ownCount = count
+    ownNextAt = Date.now() + waitMs(to, sent)
+  }
+  look()
 }
 
 interface Sent {
@@ -71,7 +104,7 @@ interface Sent {
   readonly retryAfterMs: number | undefined
 }
 
-function waitMs({ intervalMs }: Beat, { message, retryAfterMs }: Sent): number {
+function waitMs({ intervalMs }: DeputyTarget, { message, retryAfterMs }: Sent): number {
   const isAccepted = message.status !== null && message.status < 300
   failures = isAccepted ? 0 : failures + 1
   if (isAccepted) return intervalMs
@@ -79,7 +112,8 @@ function waitMs({ intervalMs }: Beat, { message, retryAfterMs }: Sent): number {
   return backoffMs(policy, failures, Math.random, retryAfterMs)
 }
 
-function send({ url, headers, body, timeoutMs, tls }: Beat): Promise<Sent> {
+function send(to: DeputyTarget, body: string): Promise<Sent> {
+  const { url, headers, timeoutMs, seal, tls } = to
   const sentAt = Date.now()
   const request = url.startsWith('https:') ? httpsRequest : httpRequest
   return new Promise((resolve) => {
@@ -103,6 +137,6 @@ function send({ url, headers, body, timeoutMs, tls }: Beat): Promise<Sent> {
       })
     })
     outgoing.on('error', fail)
-    outgoing.end(body)
+    outgoing.end(seal === undefined ? body : sealed(body, seal, sentAt))
   })
 }

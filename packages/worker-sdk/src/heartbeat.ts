@@ -57,8 +57,12 @@ export interface HeartbeatOptions {
   readonly openDeputy?: OpenDeputy | undefined
   readonly state: () => WorkerState
   readonly skills: readonly SkillInfo[]
+  /** A mark of the skills: an orchestrator that knows others asks for them. */
+  readonly skillsHash: string
   /** Aborts these tasks. */
   readonly onCancel: (taskIds: readonly string[]) => void
+  /** Told which tasks the orchestrator has seen in a list. */
+  readonly onListed?: ((taskIds: readonly string[]) => void) | undefined
 }
 
 /** How the heartbeat is doing. */
@@ -81,6 +85,8 @@ export class Heartbeat {
   /** Set while a failed beat waits for its next try. */
   #retryAt: number | undefined
   #sendSkills = false
+  /** Whether the deputy is told what is to say at the end of this turn. */
+  #isBriefing = false
   /** Whether the deputy sent the last beat. */
   #isStoodInFor = false
   #health: HeartbeatHealth = { acceptedAt: -Infinity, accepted: 0, failed: 0 }
@@ -94,10 +100,24 @@ export class Heartbeat {
     return this.#health
   }
 
-  /** Says that something changed which a beat tells. */
+  /**
+   * Says that something changed which a beat tells. The deputy knows of it before the next handler runs:
+   * that one may be busy for long, and what came together is told together.
+   */
   touch(): void {
-    this.#touchedAt ??= this.#options.clock.now()
-    this.#brief()
+    this.noteEnd()
+    if (this.#deputy === undefined || this.#isBriefing) return
+    this.#isBriefing = true
+    queueMicrotask(() => {
+      this.#isBriefing = false
+      this.#brief()
+    })
+  }
+
+  /** Says that a task ended: the deputy does no harm if it lists that one once more. */
+  noteEnd(): void {
+    if (this.#touchedAt !== undefined) return
+    this.#touchedAt = this.#options.clock.now()
     this.#touched.notify()
   }
 
@@ -163,6 +183,7 @@ export class Heartbeat {
     this.#plan()
     this.#brief()
     const reply = await this.#send(message, REQUEST_TIMEOUT_MS, signal)
+    if (reply.ok) this.#options.onListed?.(message.current_tasks ?? [])
     if (!signal.aborted) this.#digest(reply, isFull)
   }
 
@@ -185,6 +206,8 @@ export class Heartbeat {
 
   #beForgotten(): void {
     this.#failures = 0
+    // The registration tells them.
+    this.#sendSkills = false
     this.#count(false)
     this.#deputy?.rest()
     this.#options.registration.lost()
@@ -221,7 +244,7 @@ export class Heartbeat {
   }
 
   #message(withSkills: boolean): HeartbeatMessage {
-    const { workerId, state, skills } = this.#options
+    const { workerId, state, skills, skillsHash } = this.#options
     const { status, load, taskIds, availableSkills, hot } = state()
     return {
       worker_id: workerId,
@@ -229,6 +252,7 @@ export class Heartbeat {
       load,
       current_tasks: [...taskIds],
       available_skills: [...availableSkills],
+      skills_hash: skillsHash,
       ...(hot !== undefined && { hot_cache: [...hot.cache], hot_skills: [...hot.skills] }),
       ...(withSkills && { supported_skills: [...skills] }),
     }

@@ -74,14 +74,17 @@ export class HttpTransport implements Transport {
     const text = await response.body.text()
     const parsed = parseJson(text)
     const status = response.statusCode
+    const serverTime = timeOf(response.headers['date'])
     if (status >= 200 && status < 300) {
-      return parsed.ok ? { ok: true, status, body: parsed.value } : unreadable(request, status)
+      return parsed.ok
+        ? { ok: true, status, body: parsed.value, serverTime }
+        : unreadable(request, status)
     }
     const now = this.#clock.now()
     const retryAfterMs = parseRetryAfter(response.headers['retry-after'], now)
     const said = parsed.ok ? parsed.value : undefined
     const error = errorFromBody(status, said ?? text, { retryAfterMs })
-    return { ok: false, status, error, body: said, retryAfterMs }
+    return { ok: false, status, error, body: said, retryAfterMs, serverTime }
   }
 }
 
@@ -98,11 +101,30 @@ function parseJson(text: string): ParsedJson {
   }
 }
 
+function timeOf(header: string | readonly string[] | undefined): number | undefined {
+  const time = typeof header === 'string' ? Date.parse(header) : NaN
+  return Number.isNaN(time) ? undefined : time
+}
+
 function lost({ method, path }: TransportRequest, cause: unknown): Failure {
   const why = cause instanceof Error ? cause.message : String(cause)
   const message = `${method} ${path}: no answer from the orchestrator (${why}).`
   const error = new ConnectionError('CONNECTION_FAILED', { message, cause })
-  return { ok: false, status: null, error }
+  return { ok: false, status: null, error, neverLeft: NO_CONNECTION.has(codeOf(cause)) }
+}
+
+/** Codes of Node.js and undici for an address where nobody takes calls. */
+const NO_CONNECTION: ReadonlySet<unknown> = new Set([
+  'ECONNREFUSED',
+  'EHOSTUNREACH',
+  'ENETUNREACH',
+  'ENOTFOUND',
+  'EAI_AGAIN',
+  'UND_ERR_CONNECT_TIMEOUT',
+])
+
+function codeOf(cause: unknown): unknown {
+  return cause instanceof Error && 'code' in cause ? cause.code : undefined
 }
 
 function unreadable({ method, path }: TransportRequest, status: number): Failure {

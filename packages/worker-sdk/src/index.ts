@@ -2,6 +2,7 @@
 export { Worker } from './worker.ts'
 export type { WorkerOptions } from './options.ts'
 export type { OrchestratorMode, OrchestratorOptions } from './orchestrator-targets.ts'
+export type { CommandHandler, ReceivedCommand } from './commands.ts'
 export type { SignalHost, StopSignal } from './run-until-signalled.ts'
 
 // What authors of handlers use. `defineTask` is shared with blueprints.
@@ -40,6 +41,7 @@ export type {
   Answer,
   Failure,
   Reply,
+  TlsSettings,
   Transport,
   TransportRequest,
   TransportTarget,

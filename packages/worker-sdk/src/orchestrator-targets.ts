@@ -36,6 +36,8 @@ export interface OrchestratorSettings {
   readonly orchestrators?: readonly OrchestratorOptions[] | undefined
   readonly orchestratorMode?: OrchestratorMode | undefined
   readonly token?: string | undefined
+  /** Whether every orchestrator must have one. Default: yes. */
+  readonly needsToken?: boolean | undefined
 }
 
 /** A value and the name of the setting it came from. */
@@ -53,7 +55,8 @@ export function readOrchestrators(
   const targets = givenOrchestrators(settings, reader).map(({ name, value }) =>
     readTarget(name, value, shared, reader),
   )
-  if (shared === undefined && targets.some(({ token }) => token === undefined)) {
+  const { needsToken = true } = settings
+  if (needsToken && shared === undefined && targets.some(({ token }) => token === undefined)) {
     const name = settings.token === undefined ? TOKEN_VARIABLES : 'token'
     reader.problems.push({ name, expected: `${TOKEN_EXPECTED}; it has no default` })
   }

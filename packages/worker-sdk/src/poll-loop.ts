@@ -28,6 +28,8 @@ export interface PollLoopOptions {
   readonly whenWider: (scope: PollScope, signal: AbortSignal) => Promise<void>
   /** Takes a task as it came; it may be malformed. */
   readonly admit: (payload: unknown) => void
+  /** Aborts tasks. */
+  readonly cancel: (taskIds: readonly string[]) => void
 }
 
 /** The server is told to wait the poll's time; this is how much longer its answer may take, in ms. */
@@ -58,10 +60,14 @@ export async function pollLoop(options: PollLoopOptions, signal: AbortSignal): P
     if (reply.ok) {
       failures = 0
       const payloads = payloadsIn(reply.body)
+      const cancelled = cancelledIn(reply.body)
+      // First: a task that comes again in this very answer is not meant.
+      if (cancelled.length > 0) options.cancel(cancelled)
       // Also after an abort: what was handed to us must be answered for.
       for (const payload of payloads) options.admit(payload)
       turn.end(payloads.length > 0 ? 'tasks' : 'nothing')
-      instantAnswers = payloads.length > 0 || clock.now() > askedAt ? 0 : instantAnswers + 1
+      const isEmpty = payloads.length === 0 && cancelled.length === 0
+      instantAnswers = !isEmpty || clock.now() > askedAt ? 0 : instantAnswers + 1
       if (instantAnswers >= MAX_INSTANT_ANSWERS) {
         await sleep(clock, backoffMs(backoff, 1, random), signal)
       }
@@ -122,5 +128,12 @@ function payloadsIn(body: unknown): readonly unknown[] {
   if (body === undefined || body === null) return []
   if (!isJsonObject(body)) return [body]
   if (Array.isArray(body['tasks'])) return body['tasks']
+  if (body['cancel_task_ids'] !== undefined && body['task_id'] === undefined) return []
   return Object.keys(body).length === 0 ? [] : [body]
+}
+
+/** The tasks that an answer says to abort; only an orchestrator that was asked to names any. */
+function cancelledIn(body: unknown): readonly string[] {
+  const taskIds: unknown = isJsonObject(body) ? body['cancel_task_ids'] : undefined
+  return Array.isArray(taskIds) ? taskIds.filter((taskId) => typeof taskId === 'string') : []
 }

@@ -22,6 +22,11 @@ export interface ProgressReporterOptions {
   readonly workerId: string
   readonly jobId: string
   readonly taskId: string
+  /**
+   * Sends a message over an open connection; `false` when there is none. It may be lost there, which a
+   * report may be: the next one, or the result, tells more.
+   */
+  readonly sendFrame?: ((text: string) => boolean) | undefined
   readonly signal: AbortSignal
 }
 
@@ -80,13 +85,15 @@ export class ProgressReporter {
   async #sendPending(): Promise<void> {
     const report = this.#pending
     if (report === undefined) return
-    const { transport, clock, logger, signal } = this.#options
+    const { transport, clock, logger, sendFrame, signal } = this.#options
     this.#pending = undefined
     this.#nextAt = clock.now() + PROGRESS_INTERVAL_MS
+    const body = JSON.stringify(this.#event(report))
+    if (sendFrame?.(body) === true) return
     const reply = await transport.request({
       method: 'POST',
       path: PATHS.workerEvents,
-      body: JSON.stringify(this.#event(report)),
+      body,
       timeoutMs: PROGRESS_TIMEOUT_MS,
       signal,
     })

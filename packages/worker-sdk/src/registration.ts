@@ -23,7 +23,8 @@ export interface RegistrationOptions {
   readonly random: Random
   readonly logger: WorkerLogger
   readonly backoff: BackoffPolicy
-  readonly message: WorkerRegistration
+  /** What the worker says of itself now. */
+  readonly message: () => WorkerRegistration
 }
 
 /** Keeps a worker registered with one orchestrator: tries for ever, and again when it was forgotten. */
@@ -82,12 +83,11 @@ export class Registration {
 
   async #register(signal: AbortSignal): Promise<void> {
     const { transport, clock, random, backoff, message } = this.#options
-    const body = JSON.stringify(message)
     for (let failures = 1; !signal.aborted; failures += 1) {
       const reply = await transport.request({
         method: 'POST',
         path: PATHS.registerWorker,
-        body,
+        body: JSON.stringify(message()),
         timeoutMs: REQUEST_TIMEOUT_MS,
         signal,
       })
@@ -127,12 +127,26 @@ export class Registration {
 }
 
 /** Extensions of the protocol that this worker uses where the orchestrator agrees. */
-const OUR_FEATURES: readonly WorkerFeature[] = ['batch_events', 'stream']
+const OUR_FEATURES: readonly WorkerFeature[] = [
+  'acks',
+  'batch_results',
+  'batch_events',
+  'cancel_in_poll',
+  'stream',
+]
+
+/** What can be told of a worker's skills. */
+export interface SkillsToTell {
+  readonly skills: readonly SkillInfo[]
+  readonly hash: string
+  /** Names of those that can start without loading; absent = not told. */
+  readonly hot?: readonly string[] | undefined
+}
 
 /** What the worker says of itself when it comes. */
 export function registrationMessage(
   options: ResolvedWorkerOptions,
-  skills: readonly SkillInfo[],
+  { skills, hash, hot }: SkillsToTell,
 ): WorkerRegistration {
   const { machine, maxConcurrentTasks } = options
   return {
@@ -143,6 +157,8 @@ export function registrationMessage(
     features: [...OUR_FEATURES],
     // The first generation of orchestrators reads the names here.
     supported_tasks: skills.map(({ name }) => name),
+    ...(hot !== undefined && { hot_skills: [...hot] }),
+    skills_hash: hash,
     max_concurrent_tasks: maxConcurrentTasks,
     resources: {
       max_concurrent_tasks: maxConcurrentTasks,
@@ -171,7 +187,7 @@ export function registrationMessage(
       hostname: machine.hostname,
       ip_address: machine.ipAddress,
       cost_per_skill: { ...machine.costPerSkill },
-      extra: { websockets: false, ...machine.extra },
+      extra: { ...machine.extra, websockets: options.websockets },
     },
   }
 }

@@ -1,5 +1,6 @@
 import type { SkillInfo, TaskResult } from '@avtomatika/protocol'
 
+import type { Commands } from './commands.ts'
 import type { ResolvedWorkerOptions } from './options.ts'
 import { PollTurns } from './poll-turns.ts'
 import { Session, type SessionHealth } from './session.ts'
@@ -10,17 +11,18 @@ export interface SessionGroupOptions {
   readonly settings: ResolvedWorkerOptions
   readonly skills: readonly SkillInfo[]
   readonly runner: TaskRunner
+  readonly commands: Commands
 }
 
 /** The worker's life with all its orchestrators; each session goes its own way, the slots are shared. */
 export class SessionGroup {
   readonly #sessions: readonly Session[]
 
-  constructor({ settings, skills, runner }: SessionGroupOptions) {
+  constructor({ settings, skills, runner, commands }: SessionGroupOptions) {
     const { orchestratorMode: mode, clock, pollTimeoutMs } = settings
     const turns = new PollTurns({ slots: runner, mode, clock, pollTimeoutMs })
     this.#sessions = settings.orchestrators.map(
-      (orchestrator) => new Session({ settings, orchestrator, skills, runner, turns }),
+      (orchestrator) => new Session({ settings, orchestrator, skills, runner, turns, commands }),
     )
   }
 

@@ -1,18 +1,14 @@
-import type { SkillInfo, TaskResult } from '@avtomatika/protocol'
+import { isJsonObject, type SkillInfo, type TaskResult } from '@avtomatika/protocol'
 
-import { AuthorizedTransport } from './authorized-transport.ts'
-import { Heartbeat, type WorkerState } from './heartbeat.ts'
-import { ThreadDeputy, type OpenDeputy } from './heartbeat-deputy.ts'
-import { HttpTransport } from './http-transport.ts'
+import type { WorkerState } from './heartbeat.ts'
 import type { WorkerLogger } from './logger.ts'
 import type { ResolvedWorkerOptions } from './options.ts'
-import type { OrchestratorTarget } from './orchestrator-targets.ts'
 import { pollLoop } from './poll-loop.ts'
 import type { PollTurns } from './poll-turns.ts'
 import { ProgressReporter } from './progress.ts'
-import { Registration, registrationMessage } from './registration.ts'
-import { ResultQueue } from './result-queue.ts'
-import { FileResultStore } from './result-store.ts'
+import type { Registration } from './registration.ts'
+import type { ResultQueue } from './result-queue.ts'
+import { createSessionParts, type SessionOptions, type SessionParts } from './session-parts.ts'
 import { TaskEvents, type EventChannel } from './task-events.ts'
 import type { TaskOutcome } from './task-outcome.ts'
 import type {
@@ -22,16 +18,6 @@ import type {
   TaskIdentity,
   TaskRunner,
 } from './task-runner.ts'
-import type { Transport, TransportTarget } from './transport.ts'
-
-/** What a session needs. */
-export interface SessionOptions {
-  readonly settings: ResolvedWorkerOptions
-  readonly orchestrator: OrchestratorTarget
-  readonly skills: readonly SkillInfo[]
-  readonly runner: TaskRunner
-  readonly turns: PollTurns
-}
 
 /** How one session is doing. */
 export interface SessionHealth {
@@ -55,74 +41,44 @@ export class Session implements TaskHome {
   readonly results: ResultQueue
   readonly #settings: ResolvedWorkerOptions
   readonly #url: string
+  readonly #skills: readonly SkillInfo[]
   readonly #runner: TaskRunner
-  readonly #transport: Transport
-  readonly #heartbeat: Heartbeat
+  readonly #parts: SessionParts
   readonly #nextTurn: ReturnType<PollTurns['join']>
+  readonly #sendFrame: ((text: string) => boolean) | undefined
   /** Ends everything. */
   readonly #life = new AbortController()
-  /** Ends registration and heartbeat, so that nothing is said after the goodbye. */
+  /** Ends registration, heartbeat and connection, so that nothing is said after the goodbye. */
   readonly #beating = new AbortController()
   /** Ends the polls only. */
   readonly #polling = new AbortController()
   #beats: Promise<unknown> = Promise.resolve()
   #polls: Promise<unknown> = Promise.resolve()
 
-  constructor({ settings, orchestrator, skills, runner, turns }: SessionOptions) {
-    const { workerId, clock, random, tls } = settings
-    const { url, token, weight } = orchestrator
+  constructor(options: SessionOptions) {
+    const { settings, orchestrator, skills, runner, turns } = options
     this.#settings = settings
-    this.#url = url
+    this.#url = orchestrator.url
+    this.#skills = skills
     this.#runner = runner
-    this.#nextTurn = turns.join(weight)
-    this.logger = settings.logger.child({ workerId, orchestrator: url })
-    const target = { url, token, workerId, tls }
-    const bare = settings.createTransport(target)
-    const canAskForToken = tls?.cert !== undefined
-    const transport = new AuthorizedTransport({
-      transport: bare,
-      clock,
-      logger: this.logger,
-      canAskForToken,
-    })
-    this.#transport = transport
-    const common = { transport, clock, random, logger: this.logger }
-    this.registration = new Registration({
-      ...common,
-      backoff: settings.registrationBackoff,
-      message: registrationMessage(settings, skills),
-    })
-    this.results = new ResultQueue({
-      ...common,
-      backoff: settings.resultBackoff,
-      capacity: settings.maxPendingResults,
-      store: this.#openStore(),
-      signal: this.#life.signal,
-    })
-    this.#heartbeat = new Heartbeat({
-      ...common,
-      backoff: settings.heartbeatBackoff,
-      registration: this.registration,
-      workerId,
-      intervalMs: settings.heartbeatIntervalMs,
-      debounceMs: settings.heartbeatDebounceMs,
-      cooldownMs: settings.heartbeatCooldownMs,
-      // A thread can only speak HTTP, and only by the clock of the machine.
-      openDeputy:
-        settings.heartbeatThread && bare instanceof HttpTransport
-          ? this.#deputyFor(target, () => transport.token)
-          : undefined,
-      state: () => this.#state(skills),
-      skills,
-      onCancel: (taskIds) => {
+    this.#nextTurn = turns.join(orchestrator.weight)
+    this.#parts = createSessionParts(options, {
+      state: () => this.#state(),
+      cancel: (taskIds) => {
         runner.cancel(taskIds, this)
       },
+      signal: this.#life.signal,
     })
+    const { logger, registration, results, line, transport } = this.#parts
+    this.logger = logger
+    this.registration = registration
+    this.results = results
+    if (line !== undefined) this.#sendFrame = (text) => line.send(transport.sign(text))
   }
 
   /** How it is doing. */
   get health(): SessionHealth {
-    const { acceptedAt, accepted, failed } = this.#heartbeat.health
+    const { acceptedAt, accepted, failed } = this.#parts.heartbeat.health
     const { isRegistered, registeredAt } = this.registration
     return {
       url: this.#url,
@@ -136,14 +92,18 @@ export class Session implements TaskHome {
   /** Starts all loops; {@link ResultQueue.restore} comes before. */
   start(): void {
     const { signal } = this.#beating
-    this.#beats = Promise.all([this.registration.run(signal), this.#heartbeat.run(signal)])
+    this.#beats = Promise.all([
+      this.registration.run(signal),
+      this.#parts.heartbeat.run(signal),
+      this.#parts.line?.run(signal),
+    ])
     this.#polls = pollLoop(this.#pollOptions(), this.#polling.signal)
   }
 
   /** Takes no more tasks; the rest goes on. Resolves when no task can arrive any more. */
   async stopPolling(): Promise<void> {
     this.#polling.abort()
-    this.#heartbeat.touch()
+    this.#parts.heartbeat.touch()
     await this.#polls
   }
 
@@ -152,23 +112,24 @@ export class Session implements TaskHome {
     await this.stopPolling()
     this.#beating.abort()
     await this.#beats
-    if (this.registration.everRegistered) await this.#heartbeat.goodbye(this.#life.signal)
+    if (this.registration.everRegistered) await this.#parts.heartbeat.goodbye(this.#life.signal)
     this.#tellLost()
     this.#life.abort()
-    await this.results.settled()
-    await this.#transport.close()
+    await Promise.all([this.results.settled(), this.#parts.acknowledgements.settled()])
+    await this.#parts.transport.close()
   }
 
   openProgress({ jobId, taskId }: TaskIdentity): ProgressChannel {
     const { clock, newId, workerId } = this.#settings
     return new ProgressReporter({
-      transport: this.#transport,
+      transport: this.#parts.transport,
       clock,
       newId,
       workerId,
       jobId,
       taskId,
       logger: this.logger,
+      sendFrame: this.#sendFrame,
       signal: this.#life.signal,
     })
   }
@@ -176,7 +137,7 @@ export class Session implements TaskHome {
   openEvents({ jobId, taskId }: TaskIdentity): EventChannel {
     const { clock, random, newId, workerId, resultBackoff: backoff } = this.#settings
     return new TaskEvents({
-      transport: this.#transport,
+      transport: this.#parts.transport,
       clock,
       random,
       backoff,
@@ -208,24 +169,30 @@ export class Session implements TaskHome {
   // Without an attempt a new task cannot be told from an old one: some orchestrators use one id for
   // all tasks of a job.
   hasResult({ taskId, attempt }: TaskIdentity): boolean {
-    if (attempt === undefined) return false
-    return this.results.pending.some(
-      (result) => result.task_id === taskId && result.attempt === attempt,
-    )
+    return attempt !== undefined && this.results.has(taskId, attempt)
   }
 
+  /** Says that something changed which a heartbeat tells. */
   touch(): void {
-    this.#heartbeat.touch()
+    this.#parts.heartbeat.touch()
   }
 
-  #state(skills: readonly SkillInfo[]): WorkerState {
+  noteStart(): void {
+    this.#parts.heartbeat.touch()
+  }
+
+  noteEnd(): void {
+    this.#parts.heartbeat.noteEnd()
+  }
+
+  #state(): WorkerState {
     const waiting = this.results.pending.map(({ task_id: taskId }) => taskId)
     const { isDraining, scope, load, hot } = this.#runner
     return {
       status: isDraining ? 'draining' : scope.max === 0 ? 'busy' : 'idle',
       load,
       taskIds: [...new Set([...this.#runner.taskIds(this), ...waiting])],
-      availableSkills: scope.only ?? skills.map(({ name }) => name),
+      availableSkills: scope.only ?? this.#skills.map(({ name }) => name),
       hot,
     }
   }
@@ -233,7 +200,7 @@ export class Session implements TaskHome {
   #pollOptions() {
     const { clock, random, pollBackoff, workerId } = this.#settings
     return {
-      transport: this.#transport,
+      transport: this.#parts.transport,
       clock,
       random,
       logger: this.logger,
@@ -246,21 +213,19 @@ export class Session implements TaskHome {
       scope: () => this.#runner.scope,
       whenWider: (scope: PollScope, signal: AbortSignal) => this.#runner.whenWider(scope, signal),
       admit: (payload: unknown) => {
-        this.#runner.admit(payload, this)
+        this.#admit(payload)
+      },
+      cancel: (taskIds: readonly string[]) => {
+        this.#runner.cancel(taskIds, this)
       },
     }
   }
 
-  #openStore(): FileResultStore | undefined {
-    const { resultDirectory: directory, workerId } = this.#settings
-    if (directory === undefined) return undefined
-    const options = { directory, workerId, orchestratorUrl: this.#url, logger: this.logger }
-    return new FileResultStore(options)
-  }
-
-  #deputyFor(target: TransportTarget, token: () => string | undefined): OpenDeputy {
-    const { heartbeatIntervalMs: intervalMs } = this.#settings
-    return (onBeat) => new ThreadDeputy({ target, intervalMs, logger: this.logger, token, onBeat })
+  #admit(payload: unknown): void {
+    const taskId = isJsonObject(payload) ? payload['task_id'] : undefined
+    const isAwaited = typeof taskId === 'string' && this.registration.can('acks')
+    if (isAwaited) this.#parts.acknowledgements.add(taskId)
+    this.#runner.admit(payload, this)
   }
 
   #tellLost(): void {

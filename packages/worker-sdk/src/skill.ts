@@ -134,9 +134,16 @@ export class SkillRegistry {
       .map(({ name }) => name)
   }
 
-  /** All of them, as they are announced. */
-  infos(): SkillInfo[] {
-    return [...this.#skills.values()].map(({ info }) => info)
+  /**
+   * All of them, as they are announced.
+   *
+   * @param limitOf - most tasks of one skill at a time; `undefined` = as many as the worker takes.
+   */
+  infos(limitOf: (skill: Skill) => number | undefined): SkillInfo[] {
+    return [...this.#skills.values()].map((skill) => {
+      const limit = limitOf(skill)
+      return limit === undefined ? skill.info : { ...skill.info, max_concurrent_tasks: limit }
+    })
   }
 }
 

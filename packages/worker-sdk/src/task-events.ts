@@ -15,7 +15,7 @@ import {
 import { retryWaitMs, type BackoffPolicy, type Random } from './backoff.ts'
 import type { Clock } from './clock.ts'
 import type { WorkerLogger } from './logger.ts'
-import { isRefusal } from './result-queue.ts'
+import { isRefusal } from './result-answer.ts'
 import { PermanentError, ResourceExhaustedError } from './task-error.ts'
 import { REQUEST_TIMEOUT_MS, type Transport } from './transport.ts'
 import { sleep } from './wake.ts'
@@ -64,8 +64,8 @@ interface WaitingEvent {
 /** Sends the events of one task over HTTP. */
 export class TaskEvents implements EventChannel {
   readonly #options: TaskEventsOptions
-  readonly #givenUp = new AbortController()
-  readonly #signal: AbortSignal
+  /** Made with the first event: most tasks have none. */
+  #givenUp: AbortController | undefined
   readonly #waiting: WaitingEvent[] = []
   #sending: Promise<void> | undefined
   #chunks = 0
@@ -73,7 +73,6 @@ export class TaskEvents implements EventChannel {
 
   constructor(options: TaskEventsOptions) {
     this.#options = options
-    this.#signal = AbortSignal.any([options.signal, this.#givenUp.signal])
   }
 
   async emit(type: string, payload: Readonly<Record<string, unknown>>): Promise<void> {
@@ -102,7 +101,7 @@ export class TaskEvents implements EventChannel {
     this.#isClosed = true
     if (this.#sending === undefined) return
     const cancelTimer = this.#options.clock.after(EVENT_FLUSH_MS, () => {
-      this.#givenUp.abort()
+      this.#givenUp?.abort()
     })
     await this.#sending
     cancelTimer()
@@ -110,7 +109,9 @@ export class TaskEvents implements EventChannel {
 
   /** Never rejects: each event hears what became of it. */
   async #sendAll(): Promise<void> {
-    while (this.#waiting.length > 0) await this.#send(this.#takeBatch())
+    this.#givenUp ??= new AbortController()
+    const signal = AbortSignal.any([this.#options.signal, this.#givenUp.signal])
+    while (this.#waiting.length > 0) await this.#send(this.#takeBatch(), signal)
     this.#sending = undefined
   }
 
@@ -124,9 +125,8 @@ export class TaskEvents implements EventChannel {
     return this.#waiting.splice(0, end === -1 ? this.#waiting.length : end)
   }
 
-  async #send(batch: readonly WaitingEvent[]): Promise<void> {
+  async #send(batch: readonly WaitingEvent[], signal: AbortSignal): Promise<void> {
     const { transport, clock, random, backoff, workerId } = this.#options
-    const signal = this.#signal
     const body = bodyOf(batch, workerId)
     for (let failures = 1; !signal.aborted; failures += 1) {
       const timeoutMs = REQUEST_TIMEOUT_MS

@@ -45,8 +45,9 @@ export interface TaskHome {
   deliver(task: TaskIdentity, outcome: TaskOutcome, before?: Promise<void>): void
   /** Whether a result for exactly this task and attempt waits for delivery. */
   hasResult(task: TaskIdentity): boolean
-  /** A task began or ended. */
-  touch(): void
+  /** A task is about to begin. */
+  noteStart(): void
+  noteEnd(): void
 }
 
 /** What a runner needs. */
@@ -231,7 +232,7 @@ export class TaskRunner {
     const task: RunningTask = { home, skill, payload, abort, isReleased: false }
     this.#running.add(task)
     admission.enter(skill)
-    home.touch()
+    home.noteStart()
     void this.#run(task)
   }
 
@@ -262,7 +263,7 @@ export class TaskRunner {
     // `task.payload`: the attempt may have changed while the handler ran (T3).
     if (!task.isReleased) home.deliver(identityOf(task.payload), outcome, flushed)
     if (task.successor !== undefined) this.admit(task.successor, home)
-    home.touch()
+    home.noteEnd()
     this.changed.notify()
   }
 }

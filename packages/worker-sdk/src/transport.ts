@@ -20,6 +20,8 @@ export interface Answer {
   readonly status: number
   /** The parsed JSON; `undefined` when the body was empty. */
   readonly body: unknown
+  /** When the peer answered by its own clock, in ms since 1970; left out when it did not say. */
+  readonly serverTime?: number | undefined
 }
 
 /** No usable answer. An expected thing on a network, therefore a value and not an exception. */
@@ -32,6 +34,10 @@ export interface Failure {
   readonly body?: unknown
   /** What the peer asked to wait, in ms. */
   readonly retryAfterMs?: number | undefined
+  /** As in {@link Answer.serverTime}. */
+  readonly serverTime?: number | undefined
+  /** Nobody can have seen the question: there was no connection. */
+  readonly neverLeft?: boolean
 }
 
 /** What came of a question. */

@@ -2,6 +2,7 @@ import { ConfigError, UnavailableError, type TaskContract } from '@avtomatika/pr
 
 import { Admission } from './admission.ts'
 import { watchCapacity } from './capacity-watch.ts'
+import { Commands, type CommandHandler } from './commands.ts'
 import { openHealthServer, type HealthServer } from './health-server.ts'
 import { HotNames, type HotCache } from './hot-cache.ts'
 import type { TaskMiddleware } from './middleware.ts'
@@ -54,8 +55,10 @@ export class Worker {
   readonly #skills = new SkillRegistry()
   readonly #threads = new ThreadPool()
   readonly #middleware: TaskMiddleware[] = []
+  readonly #commands = new Commands()
   readonly #shutdownHooks: (() => unknown)[] = []
   readonly #hotCache = new HotNames(() => this.#sessions?.touch())
+  readonly #admission: Admission
   readonly #runner: TaskRunner
   readonly #stopping = new AbortController()
   #sessions: SessionGroup | undefined
@@ -75,8 +78,9 @@ export class Worker {
     this.#settings = resolveWorkerOptions(options)
     const { clock, maxConcurrentTasks: slots, sendStacks } = this.#settings
     const skills = this.#skills
+    this.#admission = new Admission({ ...this.#settings, slots, skills: () => skills.all })
     this.#runner = new TaskRunner({
-      admission: new Admission({ ...this.#settings, slots, skills: () => skills.all }),
+      admission: this.#admission,
       clock,
       skills,
       hotCache: this.#hotCache,
@@ -104,6 +108,18 @@ export class Worker {
   /** Adds something that happens around each handler. The first that is added is the outermost. */
   use(middleware: TaskMiddleware): this {
     this.#middleware.push(middleware)
+    return this
+  }
+
+  /**
+   * Adds what to do when an orchestrator sends a command of this name; needs the option `websockets`.
+   * Cancellations are taken by the worker itself. Commands begin in their order and do not wait for one
+   * another: at most 100 at a time, more are dropped.
+   *
+   * @throws {@link ConfigError} `CONFIG_INVALID` for a name that is empty, taken, or `cancel_task`.
+   */
+  onCommand(name: string, handler: CommandHandler): this {
+    this.#commands.add(name, handler)
     return this
   }
 
@@ -210,7 +226,7 @@ export class Worker {
   }
 
   async #start(): Promise<void> {
-    const skills = this.#skills.infos()
+    const skills = this.#skills.infos((skill) => this.#admission.limitOf(skill))
     if (skills.length === 0)
       throw invalid('No task is registered: call worker.task(…) before start.')
     const isStopped = this.#stopping.signal
@@ -219,7 +235,16 @@ export class Worker {
       for (const unused of settings.unusedVariables) {
         settings.logger.warn(unused, `${unused.name} is set and has no effect: ${unused.reason}`)
       }
-      this.#sessions = new SessionGroup({ settings, skills, runner: this.#runner })
+      if (this.#commands.names.length > 0 && !settings.websockets) {
+        const commands = this.#commands.names
+        settings.logger.warn({ commands }, 'commands cannot arrive: the option websockets is off')
+      }
+      this.#sessions = new SessionGroup({
+        settings,
+        skills,
+        runner: this.#runner,
+        commands: this.#commands,
+      })
       await this.#openHealth(this.#sessions)
       await this.#sessions.start().catch((error: unknown) => this.#failStart(error))
       this.#watchCapacity()

@@ -164,7 +164,13 @@ describe('stream', () => {
       void stream('!')
     })
     const starting = worker.start()
-    expect((await server.nth('register', 1)).body['features']).toEqual(['batch_events', 'stream'])
+    expect((await server.nth('register', 1)).body['features']).toEqual([
+      'acks',
+      'batch_results',
+      'batch_events',
+      'cancel_in_poll',
+      'stream',
+    ])
     await starting
     server.push(aTask())
     await clock.pass(500)

@@ -1,10 +1,13 @@
 import { createServer, type IncomingMessage, type Server, type ServerResponse } from 'node:http'
 import type { AddressInfo } from 'node:net'
+import type { Duplex } from 'node:stream'
 
 import {
   eventBatchSchema,
   heartbeatSchema,
   pollQuerySchema,
+  resultBatchSchema,
+  taskAckSchema,
   taskResultSchema,
   workerEventSchema,
   workerRegistrationSchema,
@@ -12,7 +15,9 @@ import {
 } from '@avtomatika/protocol'
 import { z } from 'zod'
 
-export type Kind = 'register' | 'heartbeat' | 'poll' | 'result' | 'event'
+import { FakeSocket } from './fake-socket.ts'
+
+export type Kind = 'register' | 'heartbeat' | 'poll' | 'result' | 'results' | 'ack' | 'event'
 
 export interface Received {
   readonly kind: Kind
@@ -33,10 +38,23 @@ export type Scripted =
       readonly headers?: Record<string, string>
     }
 
-const DEFAULTS: Record<Exclude<Kind, 'poll'>, unknown> = {
+/** What becomes of a request for a WebSocket. */
+export type ScriptedUpgrade =
+  /** Nothing at all. */
+  | 'hold'
+  | 'cut'
+  /** An answer that is no upgrade, with this status. */
+  | number
+  /** Bytes instead of an answer. */
+  | Buffer
+  /** Accepted, and then this. */
+  | ((socket: FakeSocket) => void)
+
+const DEFAULTS: Record<Exclude<Kind, 'poll' | 'results'>, unknown> = {
   register: { status: 'registered', version: '1.0b14' },
   heartbeat: { status: 'ok' },
   result: { status: 'accepted', transition: 'next' },
+  ack: { status: 'ok' },
   event: { status: 'event_accepted' },
 }
 
@@ -44,6 +62,8 @@ const SCHEMAS = {
   register: workerRegistrationSchema,
   heartbeat: heartbeatSchema,
   result: taskResultSchema,
+  results: resultBatchSchema,
+  ack: taskAckSchema,
   event: z.union([workerEventSchema, eventBatchSchema]),
   poll: pollQuerySchema,
 }
@@ -52,6 +72,14 @@ const SCHEMAS = {
 export class FakeOrchestrator {
   readonly received: Received[] = []
   readonly violations: string[] = []
+  /** Connections that were accepted. */
+  readonly sockets: FakeSocket[] = []
+  /** Requests for a connection. */
+  readonly dials: IncomingMessage[] = []
+  /** What becomes of all further ones whose turn the script does not name. */
+  upgrades: ScriptedUpgrade = () => undefined
+  readonly #upgradeScript: ScriptedUpgrade[] = []
+  readonly #streams = new Set<Duplex>()
   readonly #server: Server
   readonly #scripts = new Map<Kind, Scripted[]>()
   readonly #tasks: unknown[] = []
@@ -64,6 +92,9 @@ export class FakeOrchestrator {
     this.#server = server
     server.on('request', (request: IncomingMessage, response: ServerResponse) => {
       void this.#serve(request, response)
+    })
+    server.on('upgrade', (request: IncomingMessage, stream: Duplex) => {
+      this.#upgrade(request, stream)
     })
   }
 
@@ -90,6 +121,19 @@ export class FakeOrchestrator {
   /** The next answers to messages of this kind; afterwards the good one. */
   script(kind: Kind, ...answers: Scripted[]): void {
     this.#scripts.set(kind, [...(this.#scripts.get(kind) ?? []), ...answers])
+  }
+
+  /** What becomes of the next requests for a connection. */
+  scriptUpgrade(...upgrades: ScriptedUpgrade[]): void {
+    this.#upgradeScript.push(...upgrades)
+  }
+
+  /** Resolves with the nth connection (from 1). */
+  async socket(n: number): Promise<FakeSocket> {
+    await this.when(() => this.sockets.length >= n)
+    const socket = this.sockets[n - 1]
+    if (socket === undefined) throw new Error(`no socket ${n}`)
+    return socket
   }
 
   /** Forgets what is left of a script. */
@@ -135,6 +179,7 @@ export class FakeOrchestrator {
 
   async close(): Promise<void> {
     this.#server.closeAllConnections()
+    for (const stream of this.#streams) stream.destroy()
     await new Promise<void>((resolve) => {
       this.#server.close(() => {
         resolve()
@@ -154,11 +199,9 @@ export class FakeOrchestrator {
     const parsed = SCHEMAS[kind].safeParse(checked)
     if (!parsed.success) this.violations.push(`${kind}: ${parsed.error.message}`)
     const scripted = this.#scripts.get(kind)?.shift()
-    if (
-      kind === 'result' &&
-      (scripted === undefined || scripted === 'cut' || scripted === 'cut body')
-    )
-      this.#count(body)
+    const isActedOn = scripted === undefined || scripted === 'cut' || scripted === 'cut body'
+    if (isActedOn && kind === 'result') this.#count(body)
+    if (isActedOn && kind === 'results') for (const result of resultsIn(body)) this.#count(result)
     this.received.push(message)
     this.#answer(message, scripted, response)
     this.#notify()
@@ -182,6 +225,11 @@ export class FakeOrchestrator {
       )
       return
     }
+    if (message.kind === 'results') {
+      const results = resultsIn(message.body).map(() => DEFAULTS.result)
+      response.end(JSON.stringify({ results }))
+      return
+    }
     if (message.kind !== 'poll') {
       response.end(JSON.stringify(DEFAULTS[message.kind]))
       return
@@ -194,6 +242,26 @@ export class FakeOrchestrator {
       this.#notify()
     })
     this.#handOut()
+  }
+
+  #upgrade(request: IncomingMessage, stream: Duplex): void {
+    this.#streams.add(stream)
+    stream.on('error', () => undefined)
+    stream.on('close', () => this.#streams.delete(stream))
+    const scripted = this.#upgradeScript.shift() ?? this.upgrades
+    this.dials.push(request)
+    if (scripted === 'cut') stream.destroy()
+    else if (typeof scripted === 'number') {
+      stream.end(`HTTP/1.1 ${scripted} No\r\ncontent-length: 2\r\nconnection: close\r\n\r\n{}`)
+    } else if (Buffer.isBuffer(scripted)) stream.write(scripted)
+    else if (typeof scripted === 'function') {
+      const socket = new FakeSocket(request, stream, () => {
+        this.#notify()
+      })
+      this.sockets.push(socket)
+      scripted(socket)
+    }
+    this.#notify()
   }
 
   #handOut(): void {
@@ -219,5 +287,11 @@ function kindOf(method: string, path: string): Kind {
   if (method === 'GET') return 'poll'
   if (method === 'PATCH') return 'heartbeat'
   if (path.endsWith('/register')) return 'register'
-  return path.endsWith('/result') ? 'result' : 'event'
+  if (path.endsWith('/result')) return 'result'
+  if (path.endsWith('/results')) return 'results'
+  return path.endsWith('/ack') ? 'ack' : 'event'
+}
+
+function resultsIn(body: Record<string, unknown>): Record<string, unknown>[] {
+  return resultBatchSchema.parse(body).results
 }

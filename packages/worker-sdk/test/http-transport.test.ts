@@ -30,12 +30,25 @@ describe('the HTTP transport', () => {
       (request, response) => response.end(JSON.stringify(request.url)),
       '/base',
     )
-    expect(await ask()).toEqual({ ok: true, status: 200, body: '/base/x' })
+    expect(await ask()).toMatchObject({ ok: true, status: 200, body: '/base/x' })
   })
 
   it('takes an empty body for no body', async () => {
     const { ask } = await open((_request, response) => response.writeHead(204).end())
-    expect(await ask()).toEqual({ ok: true, status: 204, body: undefined })
+    expect(await ask()).toMatchObject({ ok: true, status: 204, body: undefined })
+  })
+
+  it('tells the time that an answer tells', async () => {
+    const said = 'Wed, 01 Jan 2031 00:00:00 GMT'
+    const { ask } = await open((_request, response) =>
+      response.writeHead(204, { date: said }).end(),
+    )
+    expect(await ask()).toMatchObject({ serverTime: Date.parse(said) })
+    const none = await open((_request, response) => {
+      response.sendDate = false
+      response.writeHead(403).end()
+    })
+    expect(await none.ask()).toMatchObject({ ok: false, serverTime: undefined })
   })
 
   it('reads no answer that is too large', async () => {

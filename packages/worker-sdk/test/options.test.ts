@@ -29,6 +29,7 @@ describe('settings of a worker', () => {
       heartbeatCooldownMs: 2000,
       health: { port: 8083, isExplicit: false },
       metrics: false,
+      websockets: false,
       maxConcurrentTasks: 10,
       heartbeatIntervalMs: 15_000,
       pollTimeoutMs: 30_000,
@@ -74,6 +75,7 @@ describe('settings of a worker', () => {
     [{ WORKER_PORT: '9000' }, { health: { port: 9000, isExplicit: true } }],
     [{ WORKER_PORT: 'off' }, { health: null }],
     [{ WORKER_ENABLE_METRICS: 'true' }, { metrics: true }],
+    [{ WORKER_ENABLE_WEBSOCKETS: '1' }, { websockets: true }],
     [{ WORKER_RESULT_DIR: '/r', WORKER_ID: 'w' }, { resultDirectory: '/r' }],
     [
       { GPU_MODEL: 'A100', GPU_ID: '1', WORKER_DEVICES: '[{"type":"tpu","properties":{"n":2}}]' },
@@ -189,6 +191,7 @@ describe('settings of a worker', () => {
     ['MULTI_ORCHESTRATOR_MODE', { MULTI_ORCHESTRATOR_MODE: 'sometimes' }],
     ['WORKER_PORT', { WORKER_PORT: '70000' }],
     ['WORKER_ENABLE_METRICS', { WORKER_ENABLE_METRICS: 'perhaps' }],
+    ['WORKER_ENABLE_WEBSOCKETS', { WORKER_ENABLE_WEBSOCKETS: 'perhaps' }],
     ['WORKER_DEVICES', { WORKER_DEVICES: '[{"model":"x"}]' }],
     ['WORKER_ID', { WORKER_RESULT_DIR: '/r' }],
     ['TLS_CA_PATH', { TLS_CA_PATH: '/does/not/exist.pem' }],

@@ -41,6 +41,38 @@ describe('a worker of several orchestrators', () => {
     expect([idsIn(first), idsIn(second)]).toEqual([['a'], ['b']])
   })
 
+  it('tells all skills to the one that asks, until that one has them, and not to the others (C23)', async () => {
+    const { worker, clock, first, second } = await openPair()
+    first.script(
+      'heartbeat',
+      { json: { status: 'ok', require_full_sync: true } },
+      { status: 500, text: 'oops' },
+    )
+    await worker.start()
+    while (first.of('heartbeat').length < 4 || second.of('heartbeat').length < 2) {
+      clock.advance(100)
+      await new Promise((resolve) => setImmediate(resolve))
+    }
+    const isFull = ({ body }: { readonly body: Record<string, unknown> }): boolean =>
+      body['supported_skills'] !== undefined
+    expect(first.of('heartbeat').map(isFull).slice(0, 4)).toEqual([false, true, true, false])
+    expect(second.of('heartbeat').some(isFull)).toBe(false)
+  })
+
+  it('tells each what is hot, whichever heard of it first (C23)', async () => {
+    const { worker, clock, first, second } = await openPair()
+    second.script('heartbeat', { status: 500, text: 'oops' })
+    await worker.start()
+    await second.nth('register', 1)
+    worker.hotCache.add('echo')
+    await clock.timer(2000, 2)
+    clock.advance(2000)
+    expect((await first.nth('heartbeat', 1)).body['hot_skills']).toEqual(['echo'])
+    await second.nth('heartbeat', 1)
+    await clock.pass(500)
+    expect((await second.nth('heartbeat', 2)).body['hot_skills']).toEqual(['echo'])
+  })
+
   it('starts when one of them is up, and works for it', async () => {
     const { worker, first, second } = await openPair()
     await first.close()

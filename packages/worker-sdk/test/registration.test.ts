@@ -36,6 +36,49 @@ describe('registration', () => {
     })
   })
 
+  it('tells the limits of tasks that are below the slots', async () => {
+    const { server, worker } = await openBench({ maxConcurrentTasks: 5, typeLimits: { gpu: 3 } })
+    worker
+      .task('draw', { type: 'gpu', concurrency: 2 }, () => ({}))
+      .task('paint', { type: 'gpu' }, () => ({}))
+      .task('many', { concurrency: 5 }, () => ({}))
+      .task('any', () => ({}))
+    await worker.start()
+    const { body } = await server.nth('register', 1)
+    expect(body['supported_skills']).toEqual([
+      { name: 'draw', type: 'gpu', max_concurrent_tasks: 2 },
+      { name: 'paint', type: 'gpu', max_concurrent_tasks: 3 },
+      { name: 'many' },
+      { name: 'any' },
+    ])
+  })
+
+  it('tells what is hot at that moment, also when it comes again', async () => {
+    const { server, clock, worker } = await openBench()
+    worker.task('draw', { dependencies: ['sdxl'] }, () => ({})).task('echo', () => ({}))
+    worker.hotCache.add('sdxl')
+    server.script('heartbeat', { status: 404, json: { error: 'not found' } })
+    await worker.start()
+    expect((await server.nth('register', 1)).body['hot_skills']).toEqual(['draw'])
+    worker.hotCache.add('echo')
+    await clock.pass(2000)
+    expect((await server.nth('register', 2)).body['hot_skills']).toEqual(['draw', 'echo'])
+  })
+
+  it('carries a mark of the skills, the same in heartbeats, and another for other skills', async () => {
+    const marks = new Set<unknown>()
+    for (const description of ['Pays.', 'Pays twice.', 'Pays.']) {
+      const { server, clock, worker } = await openBench()
+      worker.task('pay', { description }, () => ({}))
+      await worker.start()
+      const { body } = await server.nth('register', 1)
+      await clock.pass(15_000)
+      expect((await server.nth('heartbeat', 1)).body['skills_hash']).toBe(body['skills_hash'])
+      marks.add(body['skills_hash'])
+    }
+    expect(marks.size).toBe(2)
+  })
+
   it('goes on until the orchestrator is up (D-11)', async () => {
     const down = await FakeOrchestrator.open()
     const { port, url } = down

@@ -54,13 +54,23 @@ export class UnrulyOrchestrator {
   readonly #clock: ManualClock
   readonly #tasks: Task[]
   readonly #fault: () => Fault | undefined
+  /** What it agrees to at registration. */
+  readonly #features: readonly string[]
   #workers = new Set<string>()
   #server: Server | undefined
   #port = 0
 
-  constructor(clock: ManualClock, count: number, fault: () => Fault | undefined) {
+  constructor(
+    clock: ManualClock,
+    count: number,
+    {
+      fault,
+      features,
+    }: { readonly fault: () => Fault | undefined; readonly features: readonly string[] },
+  ) {
     this.#clock = clock
     this.#fault = fault
+    this.#features = features
     this.#tasks = Array.from({ length: count }, (_, n) => ({
       taskId: `t${n}`,
       state: 'waiting',
@@ -151,15 +161,19 @@ export class UnrulyOrchestrator {
     const workerId = String(request.headers['x-worker-id'])
     if (url.pathname.endsWith('/register')) {
       this.#workers.add(workerId)
-      return { status: 200, json: { status: 'registered' } }
+      return { status: 200, json: { status: 'registered', features: this.#features } }
     }
-    if (url.pathname.endsWith('/result')) return this.#takeResult(text, body)
+    if (url.pathname.endsWith('/result')) return this.#takeResult(body)
+    if (url.pathname.endsWith('/results')) return this.#takeBatch(body)
+    if (url.pathname.startsWith('/_worker/ws')) return { status: 404, json: { error: 'not found' } }
     if (!this.#workers.has(workerId)) return { status: 404, json: { error: 'not found' } }
-    return request.method === 'PATCH' ? this.#heartbeat(body) : this.#handOut(url)
+    if (url.pathname.endsWith('/ack')) return this.#see(body['task_ids'])
+    return request.method === 'PATCH' ? this.#see(body['current_tasks']) : this.#handOut(url)
   }
 
-  #heartbeat(body: Record<string, unknown>): Answer {
-    const current = new Set(body['current_tasks'] as string[])
+  /** The worker says that it has these. */
+  #see(taskIds: unknown): Answer {
+    const current = new Set(taskIds as string[])
     for (const task of this.#tasks) {
       if (current.has(task.taskId)) task.seenAt = this.#clock.now()
     }
@@ -186,10 +200,21 @@ export class UnrulyOrchestrator {
     return { status: 200, json: { tasks } }
   }
 
-  #takeResult(text: string, body: Record<string, unknown>): Answer {
+  /** Each may have a fault of its own. */
+  #takeBatch(body: Record<string, unknown>): Answer {
+    const results = (body['results'] as Record<string, unknown>[]).map((result) => {
+      const message = 'not now'
+      if (this.#fault() === '503')
+        return { status: 'error', code: 'INTERNAL_ERROR', message, retry: true }
+      return this.#takeResult(result).json
+    })
+    return { status: 200, json: { results } }
+  }
+
+  #takeResult(body: Record<string, unknown>): Answer {
     const taskId = String(body['task_id'])
     const texts = this.ledger.get(taskId) ?? new Set()
-    this.ledger.set(taskId, texts.add(text))
+    this.ledger.set(taskId, texts.add(JSON.stringify(body)))
     const task = this.#tasks.find((known) => known.taskId === taskId)
     if (task === undefined) return { status: 404, json: { error: 'unknown task' } }
     if (task.state === 'done') {

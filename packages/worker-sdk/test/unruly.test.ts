@@ -19,10 +19,14 @@ function seeded(seed: number): () => number {
 }
 
 /** A worker and an orchestrator with bad manners. `fault` decides what goes wrong with each request. */
-async function open(fault: () => Fault | undefined, random: () => number = () => 0.5) {
+async function open(
+  fault: () => Fault | undefined,
+  random: () => number = () => 0.5,
+  features: readonly string[] = [],
+) {
   const clock = new ManualClock()
   const logger = recordingLogger()
-  const orchestrator = new UnrulyOrchestrator(clock, TASKS, fault)
+  const orchestrator = new UnrulyOrchestrator(clock, TASKS, { fault, features })
   await orchestrator.up()
   const worker = new Worker({
     workerId: 'w1',
@@ -31,6 +35,7 @@ async function open(fault: () => Fault | undefined, random: () => number = () =>
     env: {},
     healthPort: false,
     maxConcurrentTasks: 4,
+    websockets: features.length > 0,
     clock,
     random,
     logger,
@@ -96,9 +101,11 @@ describe('a worker rides out an orchestrator that', () => {
     expectOneResultEach(stage)
   })
 
-  it.each(FAULTS)('has the fault "%s" in two requests of three', async (fault) => {
+  it.each(
+    FAULTS.flatMap((fault) => [[fault, []] as const, [fault, ['batch_results', 'acks']] as const]),
+  )('has the fault "%s" in two requests of three (agrees to %j)', async (fault, features) => {
     const random = seeded(7)
-    const stage = await open(() => (random() < 2 / 3 ? fault : undefined), random)
+    const stage = await open(() => (random() < 2 / 3 ? fault : undefined), random, features)
     void stage.worker.start().catch(() => undefined)
     await stage.passUntil(() => stage.orchestrator.isDone)
     // The answers that the worker has not heard are asked for again while it stops.
@@ -110,12 +117,22 @@ describe('a worker rides out an orchestrator that', () => {
     expectOneResultEach(stage)
   })
 
-  it.each([1, 2, 3, 4, 5])('has all faults at once and restarts (seed %i)', async (seed) => {
+  const everything = ['acks', 'batch_results', 'batch_events', 'cancel_in_poll', 'stream']
+
+  it.each([
+    [1, []],
+    [2, []],
+    [3, []],
+    [4, everything],
+    [5, everything],
+    [6, everything],
+    [7, everything],
+  ])('has all faults at once and restarts (seed %i, agrees to %j)', async (seed, features) => {
     const random = seeded(seed)
     let isUnruly = true
     const fault = (): Fault | undefined =>
       isUnruly && random() < 0.5 ? FAULTS[Math.floor(random() * FAULTS.length)] : undefined
-    const stage = await open(fault, random)
+    const stage = await open(fault, random, features)
     const { orchestrator } = stage
     void stage.worker.start().catch(() => undefined)
     await stage.passUntil(

@@ -7,7 +7,14 @@ import { describe, expect, it, onTestFinished } from 'vitest'
 
 import { Blueprint, OrchestratorEngine } from '@avtomatika/core'
 
-import { Worker, type WorkerOptions } from '../src/index.ts'
+import {
+  HttpTransport,
+  systemClock,
+  Worker,
+  type Reply,
+  type TransportRequest,
+  type WorkerOptions,
+} from '../src/index.ts'
 import { gate, recordingLogger } from './setup.ts'
 
 async function anOrchestrator() {
@@ -146,6 +153,105 @@ describe('with a real orchestrator', () => {
     await Promise.all([leaving.stop(), staying.start()])
     expect(await ended(jobId)).toMatchObject({ retry_count: 0, result: { attempt: 2 } })
     expect(keys[1]).toBe(keys[0])
+  })
+})
+
+/** Notes what is asked. */
+class WatchedTransport extends HttpTransport {
+  readonly asked: string[] = []
+
+  override request(request: TransportRequest): Promise<Reply> {
+    this.asked.push(request.path.replace(/\?.*/, ''))
+    return super.request(request)
+  }
+}
+
+/** A worker with the task `greet`, which runs until it is aborted. */
+async function aWaitingWorker(options: WorkerOptions) {
+  const orchestrator = await anOrchestrator()
+  const transports: WatchedTransport[] = []
+  const started = gate()
+  const aborted = gate<unknown>()
+  const worker = orchestrator.aWorker('w1', {
+    // What heartbeats could bring comes another way here.
+    env: { HEARTBEAT_INTERVAL: '60', WORKER_HEARTBEAT_DEBOUNCE_DELAY: '60' },
+    heartbeatThread: false,
+    createTransport: (target) => {
+      const transport = new WatchedTransport(target, systemClock)
+      transports.push(transport)
+      return transport
+    },
+    ...options,
+  })
+  worker.task('greet', async ({ signal, progress }) => {
+    progress(0.5, 'half')
+    started.open()
+    await new Promise((resolve) => {
+      signal.addEventListener('abort', resolve)
+    })
+    aborted.open(signal.reason)
+    signal.throwIfAborted()
+  })
+  const asked = (): readonly string[] => transports.flatMap((transport) => transport.asked)
+  return { ...orchestrator, worker, started, aborted, asked }
+}
+
+describe('what a worker and its orchestrator have agreed on', () => {
+  it('a cancellation comes over the connection, without any request', async () => {
+    // One slot: no poll is open that could bring it.
+    const options = { websockets: true, maxConcurrentTasks: 1 }
+    const { ask, create, ended, worker, started, aborted, asked } = await aWaitingWorker(options)
+    await worker.start()
+    const jobId = await create({})
+    await started.opened
+    for (let job = await ask(`/jobs/${jobId}`); job['progress'] !== 0.5;) {
+      await new Promise((resolve) => setImmediate(resolve))
+      job = await ask(`/jobs/${jobId}`)
+    }
+    await ask(`/jobs/${jobId}/cancel`, {})
+    expect(await aborted.opened).toMatchObject({ why: 'cancelled' })
+    await ended(jobId)
+    expect(asked()).not.toContain('/_worker/workers/w1')
+  })
+
+  it('a cancellation comes with the poll that waits', async () => {
+    const { ask, create, ended, worker, started, aborted } = await aWaitingWorker({})
+    await worker.start()
+    const jobId = await create({})
+    await started.opened
+    await ask(`/jobs/${jobId}/cancel`, {})
+    expect(await aborted.opened).toMatchObject({ why: 'cancelled' })
+    await ended(jobId)
+  })
+
+  it('a task that takes longer is acknowledged', async () => {
+    const { create, worker, started, asked } = await aWaitingWorker({})
+    await worker.start()
+    await create({})
+    await started.opened
+    while (!asked().includes('/_worker/tasks/ack')) {
+      await new Promise((resolve) => setImmediate(resolve))
+    }
+    expect(asked().filter((path) => path === '/_worker/tasks/ack')).toHaveLength(1)
+  })
+
+  it('results that are ready together are taken together', async () => {
+    const { create, ended, worker, asked } = await aWaitingWorker({ maxConcurrentTasks: 8 })
+    const all = gate()
+    let running = 0
+    worker.task('together', async ({ taskId }) => {
+      running += 1
+      if (running === 8) all.open()
+      await all.opened
+      return { taskId }
+    })
+    await worker.start()
+    const jobs = await Promise.all(Array.from({ length: 8 }, () => create({ type: 'together' })))
+    const results = await Promise.all(jobs.map(ended))
+    expect(results.map(({ status }) => status)).toEqual(jobs.map(() => 'finished'))
+    expect(asked().filter((path) => path.startsWith('/_worker/tasks/result'))).toEqual([
+      '/_worker/tasks/results',
+    ])
   })
 })
 

@@ -87,7 +87,11 @@ export class TestOrchestrator implements TaskHome {
     return false
   }
 
-  touch(): void {
+  noteStart(): void {
+    // There is no heartbeat here.
+  }
+
+  noteEnd(): void {
     // There is no heartbeat here.
   }
 }
