@@ -15,16 +15,21 @@ export interface AdvanceFigures {
 const OWNER = { clientId: 'bench', plan: null, params: {} }
 const TARGET = { state: 'next' }
 const ROUNDS = 20_000
+/** What an event of one of them costs must not depend on how many there are. */
+const BRANCHES = [100, 1_000, 10_000]
 
 export function advanceScenario(): Readonly<Record<string, AdvanceFigures>> {
   const created = first()
   const data = { blob: filler(9_000) }
   const waiting = claimed(dispatched({ ...created, stateHistory: data }))
-  const fanned = claimed(fannedOut({ ...created, stateHistory: data }, 100))
+  const results = BRANCHES.map((count) => {
+    const fanned = claimed(fannedOut({ ...created, stateHistory: data }, count))
+    return [`result of one branch of ${String(count)}`, measure(fanned, resultOf(fanned))] as const
+  })
   return {
     'result of a task, 10 kB': measure(waiting, resultOf(waiting)),
     'progress, 10 kB': measure(waiting, progressOf(waiting)),
-    'result of one branch of 100': measure(fanned, resultOf(fanned)),
+    ...Object.fromEntries(results),
   }
 }
 
@@ -119,7 +124,7 @@ function progressOf(job: Job): JobEvent {
 
 function taskOf({ wait }: Job): string {
   if (wait?.for === 'task') return wait.taskId
-  const branch = wait?.for === 'branches' ? wait.branches[0] : undefined
+  const branch = wait?.for === 'branches' ? wait.branches[0]?.[0] : undefined
   return branch?.kind === 'out' ? branch.run.taskId : ''
 }
 

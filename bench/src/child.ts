@@ -2,11 +2,14 @@ import { fork, type ChildProcess } from 'node:child_process'
 import { once } from 'node:events'
 import { fileURLToPath } from 'node:url'
 
+/** What an orchestrator can be asked: for its memory, or the time that it has had of the processors. */
+export type ChildWord = 'memory' | 'cpu'
+
 export interface Child {
   /** The first message that it sent: it is up. */
   readonly said: string
   /** Sends a word and waits for the answer. */
-  readonly ask: (word: string) => Promise<string>
+  readonly ask: (word: ChildWord) => Promise<string>
   readonly stop: () => Promise<void>
 }
 

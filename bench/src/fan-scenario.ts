@@ -1,13 +1,19 @@
 /** One job that spreads over many tasks and gathers what they brought. */
 import { AvtomatikaClient } from '@avtomatika/client'
-import { startChild } from './child.ts'
+import { startChild, type Child } from './child.ts'
 
 export interface FanFigures {
   readonly branches: number
   /** From created to completed. */
   readonly seconds: number
+  /** What the orchestrator's process had of the processors for it. */
+  readonly cpuSeconds: number
 }
 
+/** Branches of the fan-out that runs first and is not counted. */
+const WARM_UP = 100
+
+/** Each in a process of its own. */
 export async function fanScenario(
   { branches, workerSlots }: { readonly branches: number; readonly workerSlots: number },
   redisUrl?: string,
@@ -20,13 +26,25 @@ export async function fanScenario(
   const worker = await startChild('./worker-process.ts', args)
   const client = new AvtomatikaClient({ url: orchestrator.said, token: 'bench' })
   try {
+    await spread(client, WARM_UP)
+    const cpuBefore = await cpuSecondsOf(orchestrator)
     const begin = performance.now()
-    const job = await client.run('/jobs/fan', { branches })
-    if (job.result !== branches) throw new Error(`The job ended as ${job.status}.`)
-    return { branches, seconds: (performance.now() - begin) / 1000 }
+    await spread(client, branches)
+    const seconds = (performance.now() - begin) / 1000
+    return { branches, seconds, cpuSeconds: (await cpuSecondsOf(orchestrator)) - cpuBefore }
   } finally {
     await client.close()
     await worker.stop()
     await orchestrator.stop()
   }
+}
+
+async function spread(client: AvtomatikaClient, branches: number): Promise<void> {
+  const job = await client.run('/jobs/fan', { branches })
+  if (job.result !== branches) throw new Error(`The job ended as ${job.status}.`)
+}
+
+async function cpuSecondsOf(orchestrator: Child): Promise<number> {
+  const { user, system } = JSON.parse(await orchestrator.ask('cpu')) as NodeJS.CpuUsage
+  return (user + system) / 1_000_000
 }

@@ -37,17 +37,23 @@ if (costs !== undefined) {
     },
   })
 }
-const fan: Record<string, FanFigures> = {}
-if (settings.branches > 0) {
-  fan['memory'] = await fanScenario(settings)
-  if (redisUrl !== undefined) fan['redis'] = await fanScenario(settings, redisUrl)
+const fan: Record<string, FanFigures[]> = { memory: [], redis: [] }
+for (const branches of settings.branches) {
+  const size = { branches, workerSlots: settings.workerSlots }
+  fan['memory']?.push(await fanScenario(size))
+  if (redisUrl !== undefined) fan['redis']?.push(await fanScenario(size, redisUrl))
 }
 console.table(
   Object.fromEntries(
-    Object.entries(fan).map(([storage, { branches, seconds }]) => [
-      `fan-out to ${String(branches)}, ${storage}`,
-      { seconds: Number(seconds.toFixed(2)) },
-    ]),
+    Object.entries(fan).flatMap(([storage, runs]) =>
+      runs.map(({ branches, seconds, cpuSeconds }) => [
+        `fan-out to ${String(branches)}, ${storage}`,
+        {
+          seconds: Number(seconds.toFixed(2)),
+          'of these, orchestrator at work': Number(cpuSeconds.toFixed(2)),
+        },
+      ]),
+    ),
   ),
 )
 const idle: Record<string, IdleFigures> = {}

@@ -45,8 +45,9 @@ const engine = new OrchestratorEngine({
 engine.register(echo).register(fan)
 const address = await engine.start()
 process.send?.(address)
-process.on('message', () => {
-  void settledMemory().then((memory) => process.send?.(JSON.stringify(memory)))
+process.on('message', (word) => {
+  if (word === 'cpu') process.send?.(JSON.stringify(process.cpuUsage()))
+  else void settledMemory().then((memory) => process.send?.(JSON.stringify(memory)))
 })
 process.on('disconnect', () => {
   void engine.stop().then(() => storage?.close())

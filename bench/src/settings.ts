@@ -8,8 +8,8 @@ export interface BenchSettings {
   /** Jobs that run first and are not counted. */
   readonly warmUp: number
   readonly workerSlots: number
-  /** Branches of one fan-out; 0 leaves the scenario out. */
-  readonly branches: number
+  /** Branches of each fan-out; none leaves the scenario out. */
+  readonly branches: readonly number[]
   /** Workers that only wait; 0 leaves the scenario out. */
   readonly idleWorkers: number
   /** A Redis to measure beside the memory; its keys `bench-…` stay there. */
@@ -25,7 +25,7 @@ export function readSettings(args: readonly string[]): BenchSettings {
       concurrency: { type: 'string', default: '32' },
       'warm-up': { type: 'string', default: '500' },
       'worker-slots': { type: 'string', default: '64' },
-      branches: { type: 'string', default: '1000' },
+      branches: { type: 'string', default: '100,1000,3000,10000' },
       'idle-workers': { type: 'string', default: '5000' },
       'redis-url': { type: 'string' },
     },
@@ -35,7 +35,7 @@ export function readSettings(args: readonly string[]): BenchSettings {
     concurrency: positive('concurrency', values.concurrency),
     warmUp: positive('warm-up', values['warm-up']),
     workerSlots: positive('worker-slots', values['worker-slots']),
-    branches: whole('branches', values.branches),
+    branches: list('branches', values.branches),
     idleWorkers: whole('idle-workers', values['idle-workers']),
     ...(values['redis-url'] !== undefined && { redisUrl: values['redis-url'] }),
   }
@@ -45,6 +45,11 @@ function positive(name: string, text: string): number {
   const value = Number(text)
   if (Number.isSafeInteger(value) && value > 0) return value
   throw new Error(`--${name} must be a whole number from 1 on, got '${text}'.`)
+}
+
+/** Numbers with commas between them; `0` for none. */
+function list(name: string, text: string): readonly number[] {
+  return text === '0' ? [] : text.split(',').map((each) => positive(name, each))
 }
 
 function whole(name: string, text: string): number {

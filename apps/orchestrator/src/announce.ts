@@ -27,7 +27,7 @@ export function announce(log: Logger, { address, environment, blueprints }: Anno
   log.info(
     `Clients: send CLIENT_TOKEN in the header X-Client-Token; read a job with GET ${base}/jobs/{id}`,
   )
-  log.info('Workers: send GLOBAL_WORKER_TOKEN in the header X-Worker-Token')
+  log.info(`Workers: ${workerAdvice(environment)}`)
   if (environment.redis === undefined) {
     log.info(
       'Jobs are kept in memory and end with this process; set REDIS_URL or REDIS_HOST to keep them in Redis',
@@ -38,8 +38,17 @@ export function announce(log: Logger, { address, environment, blueprints }: Anno
   }
 }
 
+function workerAdvice({ workerToken, workersFile, workerAuthMode }: Environment): string {
+  if (workerAuthMode === 'mtls-only') return 'connect with client certificates'
+  const own = 'a token of WORKERS_CONFIG_PATH'
+  const tokens = workerToken === undefined ? own : 'GLOBAL_WORKER_TOKEN'
+  const more = workerToken !== undefined && workersFile !== undefined ? `, or ${own},` : ''
+  return `send ${tokens}${more} in the header X-Worker-Token`
+}
+
 /** A wildcard address can be listened on, but not be called. */
 function reachableUrl(address: string, host: string): string {
   if (host !== '0.0.0.0' && host !== '::') return address
-  return `http://localhost:${new URL(address).port || '80'}`
+  const { protocol, port } = new URL(address)
+  return `${protocol}//localhost:${port || (protocol === 'https:' ? '443' : '80')}`
 }

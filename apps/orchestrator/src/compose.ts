@@ -1,10 +1,15 @@
 /** The one place where everything meets: settings and blueprints in, an engine out. */
-import { OrchestratorEngine, type OrchestratorOptions } from '@avtomatika/core'
+import {
+  OrchestratorEngine,
+  type OrchestratorConfig,
+  type OrchestratorOptions,
+} from '@avtomatika/core'
 import type { RedisBackground, RedisStorage } from '@avtomatika/storage-redis'
 import { AvtomatikaError, BlueprintError } from '@avtomatika/protocol'
 import type { Logger } from 'pino'
 import type { Environment } from './environment.ts'
 import type { LoadedBlueprint } from './load-blueprints.ts'
+import { readWorkersFile } from './workers-file.ts'
 
 /** Long enough for answers on their way, short enough for the 10 s that container hosts grant. */
 const SHUTDOWN_TIMEOUT_MS = 8_000
@@ -26,7 +31,7 @@ export interface Parts {
  */
 export function compose(parts: Parts): OrchestratorEngine {
   const { environment, blueprints, log, storage, background } = parts
-  const { clientToken, workerToken, host, port, apiPrefix } = environment
+  const { host, port, apiPrefix } = environment
   const { maxRetries, maxTransitions, maxDepth, executorConcurrency } = environment
   const { maxStoredEvents, maxDataBytes, maxJobDataBytes } = environment
   const { taskTimeoutMs, pollTimeoutMs, workerHealthIntervalMs, minReputation } = environment
@@ -40,9 +45,7 @@ export function compose(parts: Parts): OrchestratorEngine {
       host,
       port,
       apiPrefix,
-      // A name of its own, so that jobs stay the client's when the token is changed.
-      clients: [{ id: 'default', token: clientToken }],
-      workerTokens: { shared: workerToken },
+      ...credentialsOf(environment),
       maxRetries,
       maxTransitions,
       maxDepth,
@@ -65,6 +68,26 @@ export function compose(parts: Parts): OrchestratorEngine {
   })
   for (const each of blueprints) register(engine, each)
   return engine
+}
+
+function credentialsOf(environment: Environment): OrchestratorConfig {
+  const { clientToken, adminToken, workerToken, workersFile } = environment
+  const { workerAuthMode, workerSignatures, tls } = environment
+  const shared = workerToken === undefined ? {} : { shared: workerToken }
+  return {
+    clients: [
+      // A name of its own, so that jobs stay the client's when the token is changed.
+      { id: 'default', token: clientToken },
+      ...(adminToken === undefined ? [] : [{ id: 'admin', token: adminToken, admin: true }]),
+    ],
+    workerTokens:
+      workersFile === undefined
+        ? shared
+        : async () => ({ ...shared, ...(await readWorkersFile(workersFile)) }),
+    ...(workerAuthMode !== undefined && { workerAuthMode }),
+    workerSignatures,
+    ...(tls !== undefined && { tls }),
+  }
 }
 
 function queuesOf(

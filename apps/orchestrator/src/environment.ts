@@ -1,8 +1,9 @@
 /** What the operator set in the environment, read once and complete. */
-import type { RateLimitConfig } from '@avtomatika/core'
+import type { RateLimitConfig, SignatureRule, TlsConfig, WorkerAuthMode } from '@avtomatika/core'
 import type { RedisConnectionOptions } from '@avtomatika/storage-redis'
 import { readRateLimits } from './rate-limit-settings.ts'
 import { readRedis } from './redis-settings.ts'
+import { readTls } from './tls-settings.ts'
 import { VariableReader, type Range, type Variables } from './variable-reader.ts'
 
 /** The settings of the program; docs/reference/configuration.md describes each. */
@@ -12,7 +13,17 @@ export interface Environment {
   readonly port: number
   readonly apiPrefix: string
   readonly clientToken: string
-  readonly workerToken: string
+  /** May do more than clients do; `undefined`: nobody may. */
+  readonly adminToken: string | undefined
+  /** Shared by workers; `undefined`: each has its own token or certificate. */
+  readonly workerToken: string | undefined
+  /** Where tokens of single workers stand. */
+  readonly workersFile: string | undefined
+  /** `undefined`: by certificates too, if there are any. */
+  readonly workerAuthMode: WorkerAuthMode | undefined
+  readonly workerSignatures: SignatureRule
+  /** `undefined`: HTTP. */
+  readonly tls: TlsConfig | undefined
   readonly blueprintsDir: string
   readonly logLevel: LogLevel
   readonly logFormat: LogFormat
@@ -92,7 +103,9 @@ export function readEnvironment(variables: Variables): Environment {
     port: read.integer('API_PORT', { fallback: 8080, least: 0, most: 65_535 }),
     apiPrefix: read.path('CLIENT_API_PREFIX', 'api'),
     clientToken: read.token('CLIENT_TOKEN', 'Clients send it in the header X-Client-Token'),
-    workerToken: read.token('GLOBAL_WORKER_TOKEN', 'Workers send it in the header X-Worker-Token'),
+    adminToken: read.optionalToken('ADMIN_TOKEN', 'Admins send it in the header X-Client-Token'),
+    ...workerCredentials(read),
+    tls: readTls(read),
     blueprintsDir: read.required(
       'BLUEPRINTS_DIR',
       'the folder with the modules of your blueprints',
@@ -118,6 +131,35 @@ export function readEnvironment(variables: Variables): Environment {
   }
   read.finish()
   return environment
+}
+
+type WorkerCredentials = Pick<
+  Environment,
+  'workerToken' | 'workersFile' | 'workerAuthMode' | 'workerSignatures'
+>
+
+const AUTH_MODES: Readonly<Record<string, WorkerAuthMode | undefined>> = {
+  mixed: 'mixed',
+  'mtls-only': 'mtls-only',
+  'token-only': 'token-only',
+}
+
+const SIGNATURE_RULES: Readonly<Record<string, SignatureRule>> = {
+  verify: 'verify',
+  require: 'require',
+  off: 'off',
+}
+
+function workerCredentials(read: VariableReader): WorkerCredentials {
+  const workersFile = read.find('WORKERS_CONFIG_PATH')
+  const workerAuthMode = read.choice('WORKER_AUTH_MODE', AUTH_MODES, undefined)
+  const needsNoSharedToken = workersFile !== undefined || workerAuthMode === 'mtls-only'
+  const use = 'Workers send it in the header X-Worker-Token'
+  const workerToken = needsNoSharedToken
+    ? read.optionalToken('GLOBAL_WORKER_TOKEN', use)
+    : read.token('GLOBAL_WORKER_TOKEN', use)
+  const workerSignatures = read.choice('WORKER_SIGNATURES', SIGNATURE_RULES, 'verify')
+  return { workerToken, workersFile, workerAuthMode, workerSignatures }
 }
 
 function limits(read: VariableReader): Limits {

@@ -1,13 +1,11 @@
 /** Variables of the environment, one by one, with all that is wrong told at once. */
 import { ConfigError } from '@avtomatika/protocol'
+import { tokenProblem } from './token-problem.ts'
 
 /** What the operator set. */
 export type Variables = Readonly<Record<string, string | undefined>>
 
 const MIN_SECRET_LENGTH = 16
-
-/** Tokens that stand in public documents: whoever reads those could get in (D-57). */
-const KNOWN_TOKENS = new Set(['secure-orchestrator-token', 'secure-worker-token'])
 
 /** What a whole number may be. */
 export interface Range {
@@ -41,17 +39,16 @@ export class VariableReader {
   }
 
   token(name: string, use: string): string {
+    if (this.find(name) !== undefined) return this.optionalToken(name, use) ?? ''
+    return this.wrong(`${name} is not set. ${tokenAdvice(use)}`, '')
+  }
+
+  /** Like {@link VariableReader.token}, for what may be left out. */
+  optionalToken(name: string, use: string): string | undefined {
     const value = this.find(name)
-    const advice = `Set it to a long random text, for example the output of: openssl rand -hex 24. ${use}.`
-    if (value === undefined) return this.wrong(`${name} is not set. ${advice}`, '')
-    if (KNOWN_TOKENS.has(value)) {
-      return this.wrong(`${name} is a default that everybody knows. ${advice}`, '')
-    }
-    if (/^[\x21-\x7e]+$/.test(value)) return value
-    return this.wrong(
-      `${name} has a space, or a character that a header cannot carry. ${advice}`,
-      '',
-    )
+    const problem = value === undefined ? undefined : tokenProblem(value)
+    if (problem !== undefined) this.wrong(`${name} ${problem}. ${tokenAdvice(use)}`, value)
+    return value
   }
 
   /** Like {@link VariableReader.token}, for what may be left out and never goes over the wire. */
@@ -113,4 +110,8 @@ export class VariableReader {
     this.#problems.push(problem)
     return standIn
   }
+}
+
+function tokenAdvice(use: string): string {
+  return `Set it to a long random text, for example the output of: openssl rand -hex 24. ${use}.`
 }

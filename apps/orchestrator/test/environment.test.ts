@@ -15,7 +15,12 @@ describe('readEnvironment', () => {
       port: 8080,
       apiPrefix: 'api',
       clientToken: 'client-secret-1',
+      adminToken: undefined,
       workerToken: 'worker-secret-1',
+      workersFile: undefined,
+      workerAuthMode: undefined,
+      workerSignatures: 'verify',
+      tls: undefined,
       blueprintsDir: '/blueprints',
       logLevel: 'info',
       logFormat: 'json',
@@ -151,6 +156,8 @@ describe('readEnvironment', () => {
     ['CLIENT_TOKEN', 'secure-orchestrator-token'],
     ['GLOBAL_WORKER_TOKEN', 'secure-worker-token'],
     ['GLOBAL_WORKER_TOKEN', 'secure-orchestrator-token'],
+    ['GLOBAL_WORKER_TOKEN', 'your-secret-worker-token'],
+    ['ADMIN_TOKEN', 'secure-worker-token'],
   ])('does not run with a token that everybody knows (D-57): %s=%s', (name, token) => {
     const error = problemsOf({ ...REQUIRED, [name]: token })
     expect(error.message).toContain(`${name} is a default that everybody knows. Set it to`)

@@ -38,7 +38,11 @@ export type { AnyBlueprint, OrchestratorOptions } from './orchestrator/orchestra
 export type { OrchestratorConfig } from './orchestrator/config.ts'
 export type { RateLimitConfig } from './orchestrator/rate-limit-config.ts'
 export type { ClientConfig } from './http/client-auth.ts'
-export type { WorkerTokens } from './http/worker-auth.ts'
+export type { WorkerAuthMode } from './http/worker-auth.ts'
+export type { WorkerTokens } from './http/worker-keys.ts'
+export type { SignatureRule } from './http/message-signature.ts'
+export type { TlsConfig } from './orchestrator/tls-config.ts'
+export type { ReadWorkerTokens } from './orchestrator/worker-key-source.ts'
 export { MemoryHistory, MemoryScheduler, MemoryStorage } from './memory/index.ts'
 export { defineTask } from '@avtomatika/protocol'
 export type { TaskContract } from '@avtomatika/protocol'
@@ -66,6 +70,7 @@ export type {
 export type {
   ClaimedTask,
   HandOver,
+  LostTask,
   Reservation,
   TaskClaim,
   TaskClass,
@@ -84,6 +89,14 @@ export type {
   QuotaPeriod,
   RateLimit,
 } from './ports/limit-store.ts'
+export { MAX_TOKENS_PER_WORKER } from './ports/token-store.ts'
+export type {
+  IssuedToken,
+  Rotation,
+  TokenFamily,
+  TokenPair,
+  TokenStore,
+} from './ports/token-store.ts'
 export { RECOVERY_HALF_MS, REPUTATION_DAYS, reputationDay } from './ports/reputation-store.ts'
 export type { Rating, Reputation, ReputationStore } from './ports/reputation-store.ts'
 export type { History } from './ports/history.ts'

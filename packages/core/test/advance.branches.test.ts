@@ -2,6 +2,7 @@
 import { TASK_ERROR_CODES } from '@avtomatika/protocol'
 import { describe, expect, it } from 'vitest'
 import { advance } from '../src/job/advance.ts'
+import { branchesIn } from '../src/job/branch-table.ts'
 import type { JobEvent, TaskOutcome } from '../src/job/event.ts'
 import type { Job } from '../src/job/job.ts'
 import type { TaskSpec } from '../src/job/task.ts'
@@ -461,7 +462,7 @@ describe('concurrency', () => {
   it('never has more out than allowed, and all get their turn', () => {
     let job = waitingJob(fanOut(five, { concurrency: 2 }))
     const outNow = (): string[] => {
-      const branches = job.wait?.for === 'branches' ? job.wait.branches : []
+      const branches = job.wait?.for === 'branches' ? branchesIn(job.wait.branches) : []
       return branches.flatMap(({ kind, name }) => (kind === 'out' ? [name] : []))
     }
     for (let n = 0; n < 5; n += 1) {

@@ -3,6 +3,7 @@ import { isTerminalJobStatus, type JsonValue } from '@avtomatika/protocol'
 import fc from 'fast-check'
 import { describe, expect, it } from 'vitest'
 import { advance } from '../src/job/advance.ts'
+import { branchesIn } from '../src/job/branch-table.ts'
 import type { Decision } from '../src/job/decision.ts'
 import type { Effect } from '../src/job/effect.ts'
 import type { JobEvent, NewJob } from '../src/job/event.ts'
@@ -111,7 +112,7 @@ function subjectOf(event: JobEvent, { wait }: Job): string | undefined {
 
 /** Data that a document holds by way of `admit`, each once. */
 function heldBytes({ stateHistory, inbox, received, wait }: Job): number {
-  const branches = wait?.for === 'branches' ? wait.branches : []
+  const branches = wait?.for === 'branches' ? branchesIn(wait.branches) : []
   const gathered = branches.map((branch) => (branch.kind === 'done' ? branch.data : null))
   const held = [stateHistory, inbox.map(({ data }) => data), gathered]
   const brought = received?.kind === 'branches' ? received.branches.map(({ data }) => data) : []

@@ -112,7 +112,10 @@ describe('demands that differ from job to job', () => {
 it('a poll that was chosen is answered when its task cannot be handed over after all', async () => {
   const room = new WaitingRoom()
   const clock = new SimulatedClock()
-  const roster = new Roster({ changedWorkers: () => Promise.reject(away()) })
+  const roster = new Roster({
+    changedWorkers: () => Promise.reject(away()),
+    readReputations: () => Promise.reject(away()),
+  })
   const handOff = new HandOff({
     clock,
     executor: { reserve: () => undefined, settle: () => undefined },

@@ -31,22 +31,30 @@ function answer(word: string): PromiseSettledResult<string> {
 }
 
 describe('lanes', () => {
-  it('deal with the first word at once, and with those that come meanwhile together', async () => {
+  it('deal with what is said in one turn together, and with what comes meanwhile after it', async () => {
     const { lanes, batches } = scene()
-    const said = ['a', 'b', 'c'].map((word) => lanes.say('job-1', word))
-    expect(batches.map(({ words }) => words)).toEqual([['a']])
+    const said = ['a', 'b'].map((word) => lanes.say('job-1', word))
+    await settled()
+    expect(batches.map(({ words }) => words)).toEqual([['a', 'b']])
+    said.push(lanes.say('job-1', 'c'))
+    await settled()
+    said.push(lanes.say('job-1', 'd'))
+    await settled()
+    expect(batches).toHaveLength(1)
     await batches[0]?.end()
-    expect(batches.map(({ words }) => words)).toEqual([['a'], ['b', 'c']])
-    const last = lanes.say('job-1', 'd')
+    expect(batches.map(({ words }) => words)).toEqual([
+      ['a', 'b'],
+      ['c', 'd'],
+    ])
     await batches[1]?.end()
-    await batches[2]?.end()
-    expect(await Promise.all([...said, last])).toEqual(['A', 'B', 'C', 'D'])
+    expect(await Promise.all(said)).toEqual(['A', 'B', 'C', 'D'])
   })
 
   it('do not wait for each other', async () => {
     const { lanes, batches } = scene()
     void lanes.say('job-1', 'a')
     const other = lanes.say('job-2', 'b')
+    await settled()
     expect(batches.map(({ key }) => key)).toEqual(['job-1', 'job-2'])
     await batches[1]?.end()
     expect(await other).toBe('B')
@@ -57,8 +65,8 @@ describe('lanes', () => {
     const first = lanes.say('job-1', 'a')
     const bad = expect(lanes.say('job-1', 'bad')).rejects.toThrow('no luck')
     const good = lanes.say('job-1', 'b')
+    await settled()
     await batches[0]?.end()
-    await batches[1]?.end()
     await bad
     expect(await Promise.all([first, good])).toEqual(['A', 'B'])
   })
@@ -66,6 +74,7 @@ describe('lanes', () => {
   it('go on after a batch that failed as a whole', async () => {
     const { lanes, batches } = scene()
     const first = expect(lanes.say('job-1', 'a')).rejects.toThrow('away')
+    await settled()
     const second = lanes.say('job-1', 'b')
     await batches[0]?.end(new Error('away'))
     await first
@@ -76,10 +85,10 @@ describe('lanes', () => {
   it('deal with no more than 256 words at a time', async () => {
     const { lanes, batches } = scene()
     const said = Array.from({ length: 400 }, (_, n) => lanes.say('job-1', `w${String(n)}`))
+    await settled()
     await batches[0]?.end()
     await batches[1]?.end()
-    await batches[2]?.end()
-    expect(batches.map(({ words }) => words.length)).toEqual([1, 256, 143])
+    expect(batches.map(({ words }) => words.length)).toEqual([256, 144])
     expect((await Promise.all(said)).at(-1)).toBe('W399')
   })
 
@@ -87,11 +96,12 @@ describe('lanes', () => {
     const { lanes, batches } = scene()
     const all = Promise.allSettled(['a', 'bad'].map((word) => lanes.say('job-1', word)))
     expect(lanes.size).toBe(1)
+    await settled()
     await batches[0]?.end()
-    await batches[1]?.end()
     await all
     expect(lanes.size).toBe(0)
     void lanes.say('job-1', 'again')
-    expect(batches).toHaveLength(3)
+    await settled()
+    expect(batches).toHaveLength(2)
   })
 })

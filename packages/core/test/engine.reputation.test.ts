@@ -148,6 +148,21 @@ describe('a worker that is trusted too little', () => {
     expect(pending?.shortage.reasons).toMatchObject([{ kind: 'reputation', count: 1 }])
   })
 
+  it.each(['polls', 'beats'])(
+    'gets none where an orchestrator starts anew and it %s',
+    async (first) => {
+      const world = new World()
+      const engine = world.engine(oneTask())
+      await distrusted(world, engine)
+      await engine.stop(0)
+      const next = world.engine(oneTask())
+      const hand = new Hand(next, 'w-1')
+      if (first === 'beats') await hand.beat()
+      await create(next, oneTask())
+      expect(await hand.poll()).toEqual([])
+    },
+  )
+
   it('gets tasks again when time has passed: nobody starves for ever', async () => {
     const world = new World()
     const engine = world.engine(oneTask())

@@ -49,7 +49,7 @@ describe('a task that was handed over', () => {
       if (word === 'ack') expect(await engine.lines.acknowledge('w-1', [task.taskId])).toEqual([])
       if (word === 'heartbeat') await hand.beat({ current_tasks: [task.taskId] })
       if (word === 'result') await hand.report(task, { status: 'success' })
-      await world.clock.advance(10_000)
+      await world.clock.advance(20_000)
       expect(await hand.poll()).toEqual([])
       const expected = word === 'result' ? 'finished' : 'waiting_for_worker'
       expect((await world.job(jobId)).status).toBe(expected)
@@ -63,7 +63,7 @@ describe('a task that was handed over', () => {
     const other = world.engine(oneTask())
     const { hand, tasks } = await handed(engine)
     await other.lines.acknowledge('w-1', [idOf(tasks)])
-    await world.clock.advance(10_000)
+    await world.clock.advance(20_000)
     expect(await hand.poll()).toEqual([])
   })
 
@@ -81,6 +81,68 @@ describe('a task that was handed over', () => {
     isAway = false
     await world.clock.advance(2_000)
     expect(await hand.poll()).toMatchObject([{ task: { jobId } }])
+  })
+
+  it('is offered again at no retry, too, when who handed it over is no more (W8)', async () => {
+    const world = new World()
+    const engine = world.engine(oneTask())
+    const other = world.engine(oneTask())
+    const { jobId, tasks } = await handed(engine)
+    const stopped = engine.stop(0)
+    await world.clock.advance(9_000)
+    await stopped
+    const hand = new Hand(other, 'w-1')
+    // It lives, and lists nothing; that acknowledges nothing.
+    await hand.beat()
+    expect(await hand.poll()).toEqual([])
+    await world.clock.advance(3_000)
+    const again = await hand.poll()
+    expect(again).toMatchObject([{ task: { jobId } }])
+    expect(idOf(again)).not.toBe(idOf(tasks))
+    expect((await world.job(jobId)).wait).toMatchObject({ retries: 0 })
+    expect((await other.fleet.list())[0]?.reputation).toBe(1)
+    await hand.report(again[0]?.task ?? { jobId, taskId: '' }, { status: 'success' })
+    expect((await world.job(jobId)).status).toBe('finished')
+  })
+
+  it('is offered again even if its job never heard of the hand-over', async () => {
+    const inner = openStorage()
+    let isCut = false
+    const storage = overlay(inner, {
+      claimTasks: async (claim) => {
+        const claimed = await inner.claimTasks(claim)
+        if (isCut) throw new Error('the process ends here')
+        return claimed
+      },
+    })
+    const dying = new World({ storage })
+    const engine = dying.engine(oneTask())
+    const hand = await Hand.hire(engine, 'w-1', { features: ['acks'] })
+    const jobId = await create(engine, oneTask())
+    isCut = true
+    await expect(hand.poll()).rejects.toThrow('ends here')
+    isCut = false
+    await dying.clock.advance(12_000)
+    expect(await hand.poll()).toMatchObject([{ task: { jobId } }])
+    expect((await dying.job(jobId)).wait).toMatchObject({ retries: 0 })
+  })
+
+  it('is its worker’s for a full lease, once it is acknowledged', async () => {
+    const world = new World()
+    const engine = world.engine(oneTask())
+    const acking = await Hand.hire(engine, 'w-1', { features: ['acks'] })
+    const plain = await Hand.hire(engine, 'w-2')
+    const leases: number[] = []
+    for (const hand of [acking, plain]) {
+      await create(engine, oneTask())
+      const [claimed] = await hand.poll()
+      const waiting = hand.poll(60_000)
+      await create(engine, oneTask())
+      const [handedOver] = await waiting
+      for (const each of [claimed, handedOver]) leases.push(each?.leaseExpiresAt ?? 0)
+    }
+    expect(new Set(leases).size).toBe(1)
+    expect(leases[0]).toBeGreaterThan(world.clock.now() + 20_000)
   })
 
   it('to a worker that does not acknowledge is not waited for', async () => {

@@ -441,7 +441,7 @@ describe('every answer', () => {
       supported_tasks: ['echo'],
       hostname: 'inner-host',
       ip_address: '10.1.2.3',
-      security: { signature: 'abcdef' },
+      security: { metadata: { seal: 'abcdef' } },
     })
     const reply = await server.send({ method: 'GET', url: '/api/v1/workers', headers: client })
     expect(reply.json()).toMatchObject([

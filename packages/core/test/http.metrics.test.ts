@@ -1,7 +1,12 @@
+import { readFile } from 'node:fs/promises'
+import { UnavailableError } from '@avtomatika/protocol'
 import { describe, expect, it } from 'vitest'
 import { Blueprint } from '../src/index.ts'
 import { until } from './support/engine-world.ts'
+import type { Storage } from '../src/ports/storage.ts'
+import { EventSource } from './support/event-source.ts'
 import { LiveServer } from './support/live-server.ts'
+import { openStorage, overlay } from './support/storage-under-test.ts'
 
 function ending(name: string, end: 'finished' | 'failed'): Blueprint {
   return new Blueprint(name)
@@ -67,5 +72,81 @@ describe('the metrics', () => {
     const text = await figures(server)
     expect(text).toContain('orchestrator_task_queue_length 1')
     expect(text).toContain('orchestrator_active_workers 1')
+  })
+
+  it('count event streams while they are read', async () => {
+    const server = await LiveServer.start([sleeper()])
+    const jobId = await server.create('sleeper')
+    await EventSource.open(server.url, jobId)
+    await until(async () => (await figures(server)).includes('orchestrator_job_streams 1'))
+    await server.post(`/api/v1/jobs/${jobId}/cancel`)
+    await until(async () => (await figures(server)).includes('orchestrator_job_streams 0'))
+  })
+
+  it('list no workers, however often they are read', async () => {
+    const storage = openStorage()
+    let lists = 0
+    const watched = overlay(storage, {
+      listWorkers: (query) => {
+        lists += 1
+        return storage.listWorkers(query)
+      },
+    })
+    const server = await LiveServer.start([sleeper()], {}, watched)
+    await server.register('w1', 'work')
+    const before = lists
+    for (let n = 0; n < 5; n += 1) await figures(server)
+    expect(lists).toBe(before)
+  })
+
+  it('know of a worker that registered with another orchestrator', async () => {
+    const storage = openStorage()
+    const one = await LiveServer.start([sleeper()], {}, storage)
+    const other = await LiveServer.start([sleeper()], {}, storage)
+    await one.register('w1', 'work')
+    await until(async () => (await figures(other)).includes('orchestrator_active_workers 1'))
+  })
+
+  const away = (): Promise<never> => {
+    const message = 'The storage is away.'
+    return Promise.reject(new UnavailableError('STORAGE_UNAVAILABLE', { message }))
+  }
+
+  it.each([
+    ['is away', away],
+    ['does not answer', () => new Promise<never>(() => undefined)],
+  ])('are told without those of the storage while it %s', async (_what, call) => {
+    const storage = openStorage()
+    const own: Partial<Storage> = {}
+    const server = await LiveServer.start([ending('well', 'finished')], {}, overlay(storage, own))
+    await server.jobIn('finished', await server.create('well'))
+    await until(async () => (await figures(server)).includes('jobs_total{blueprint="well"} 1'))
+    expect(await figures(server)).toContain('orchestrator_storage_up 1')
+    expect(await figures(server)).toContain('orchestrator_task_queue_length 0')
+
+    Object.assign(own, { countOfferedTasks: call, countSteps: call })
+    const reply = await server.get('/_public/metrics', 'nobody')
+    expect(reply.status).toBe(200)
+    expect(reply.text).toContain('orchestrator_storage_up 0')
+    expect(reply.text).toContain('orchestrator_jobs_total{blueprint="well"} 1')
+    expect(reply.text).toContain('orchestrator_outbox_length 0')
+    expect(reply.text).not.toMatch(/^orchestrator_(task_queue_length|step_|steps_)\S* \d/m)
+
+    Object.assign(own, {
+      countOfferedTasks: () => storage.countOfferedTasks(),
+      countSteps: () => storage.countSteps(),
+    })
+    expect(await figures(server)).toContain('orchestrator_storage_up 1')
+    expect(await figures(server)).toContain('orchestrator_task_queue_length 0')
+  })
+
+  it('are those of the reference, no more and no less', async () => {
+    const server = await LiveServer.start([sleeper()])
+    const told = [...(await figures(server)).matchAll(/^# TYPE (\S+) (\S+)$/gm)]
+    const path = new URL('../../../docs/reference/metrics.md', import.meta.url)
+    const described = [...(await readFile(path, 'utf8')).matchAll(/^\| `(\w+)` \| (\w+) \|/gm)]
+    const pairs = (all: RegExpMatchArray[]): string[] =>
+      all.map(([, name, kind]) => `${String(name)} ${String(kind)}`).sort()
+    expect(pairs(told)).toEqual(pairs(described))
   })
 })

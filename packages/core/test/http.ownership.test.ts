@@ -36,6 +36,7 @@ const CLIENT_ROUTES = [
   'GET /workers/catalog',
   'POST /workers/:workerId/drain',
   'POST /workers/:workerId/evict',
+  'POST /admin/reload-workers',
   'GET /tasks/pending',
   'GET /quarantine',
   'POST /quarantine/retry',

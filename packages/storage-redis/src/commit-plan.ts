@@ -13,6 +13,7 @@ import {
   type TaskDemand,
 } from '@avtomatika/core'
 import { encode } from './codec.ts'
+import type { JobParts } from './job-documents.ts'
 
 type Operation = Readonly<Record<string, unknown>>
 
@@ -23,18 +24,28 @@ export interface CommitPlan {
   readonly blobs: readonly Buffer[]
 }
 
+/** An entry, and its job as it is written. */
+export interface PlannedEntry {
+  readonly entry: CommitEntry
+  readonly parts: JobParts
+}
+
 /** @param origin - tells the hints of this process from others'. */
-export function commitPlan(entries: readonly CommitEntry[], origin: string): CommitPlan {
+export function commitPlan(entries: readonly PlannedEntry[], origin: string): CommitPlan {
   const blobs: Buffer[] = []
-  const keep = (value: object): number => blobs.push(encode(value)) - 1
-  const plan = entries.map((entry) => {
+  const add = (bytes: Buffer): number => blobs.push(bytes) - 1
+  const keep = (value: object): number => add(encode(value))
+  const plan = entries.map(({ entry, parts }) => {
     const { job, expectedVersion, effects, idempotency, handOvers = [] } = entry
+    const handed = new Map(handOvers.map((each) => [each.taskId, each]))
+    const wishes = new Map(entry.reservations?.map((each) => [each.taskId, each]))
+    const context = { entry, handed, wishes, keep, origin }
     return {
       id: job.id,
       expected: String(expectedVersion),
       version: String(job.version),
-      b: keep(job),
-      ops: effects.map((effect) => operation(effect, { entry, keep, origin })),
+      ...documentOf(parts, add),
+      ops: effects.map((effect) => operation(effect, context)),
       hints: JSON.stringify({ from: origin, hints: knownHints(entry) }),
       ...placeOf(job),
       ...(handOvers.length > 0 && { room: handOvers.map(roomFor) }),
@@ -69,8 +80,21 @@ function idempotencyOf(given: NonNullable<CommitEntry['idempotency']>): object {
   return { key, fp: fingerprint, now: String(now), exp: String(expiresAt), ttl }
 }
 
+/** Leaves of branches in their order: each with its mark and, if it is to be written, its bytes. */
+function documentOf({ document, leaves }: JobParts, add: (bytes: Buffer) => number): object {
+  if (leaves.length === 0) return { b: add(document) }
+  const marked = leaves.map(({ place, bytes }) => ({
+    m: place.mark,
+    ...(bytes && { b: add(bytes) }),
+  }))
+  return { b: add(document), leaves: marked }
+}
+
 interface Context {
   readonly entry: CommitEntry
+  /** By task. */
+  readonly handed: ReadonlyMap<string, HandOver>
+  readonly wishes: ReadonlyMap<string, Reservation>
   readonly keep: (value: object) => number
   readonly origin: string
 }
@@ -102,11 +126,11 @@ function operation(effect: Effect, context: Context): Operation {
   }
 }
 
-function offer(task: OfferedTask, { entry, keep, origin }: Context): Operation {
+function offer(task: OfferedTask, { entry, handed, wishes, keep, origin }: Context): Operation {
   const { taskId, demand, priority, avoid } = task
-  const handOver = entry.handOvers?.find((each) => each.taskId === taskId)
+  const handOver = handed.get(taskId)
   if (handOver !== undefined) return { k: 'hand', id: taskId, b: keep(task), to: roomFor(handOver) }
-  const wish = entry.reservations?.find((each) => each.taskId === taskId)
+  const wish = wishes.get(taskId)
   return {
     k: 'offer',
     id: taskId,
@@ -121,8 +145,9 @@ function offer(task: OfferedTask, { entry, keep, origin }: Context): Operation {
   }
 }
 
-function roomFor({ workerId, capacity, now, leaseMs }: HandOver): object {
-  return { worker: workerId, capacity, now: String(now), expires: String(now + leaseMs) }
+function roomFor({ workerId, capacity, now, leaseMs, isToAcknowledge }: HandOver): object {
+  const lease = { now: String(now), expires: String(now + leaseMs) }
+  return { worker: workerId, capacity, ...lease, ...(isToAcknowledge === true && { ack: true }) }
 }
 
 function leaseOf({ holder, now, leaseMs }: NonNullable<CommitEntry['stepLease']>): object {
@@ -137,10 +162,10 @@ function wishOf({ candidates, choose, now, until }: Reservation, { type }: TaskD
 /** The hint of a task, in two parts: between them goes the worker that the script chooses. */
 function aroundWorker(
   task: OfferedTask,
-  { entry, origin }: Omit<Context, 'keep'>,
+  { entry, origin }: Pick<Context, 'entry' | 'origin'>,
 ): readonly [string, string] {
   const effects = [{ kind: 'offer_task', task }] as const
-  const hints = hintsOf({ ...entry, effects, reservations: [] }).filter(
+  const hints = hintsOf({ ...entry, effects, reservations: [], handOvers: [] }).filter(
     ({ kind }) => kind === 'task',
   )
   const said = JSON.stringify({ from: origin, hints })

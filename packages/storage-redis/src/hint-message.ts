@@ -26,6 +26,7 @@ const KINDS: Readonly<Record<Hint['kind'], (hint: Fields) => boolean>> = {
   stream: ({ jobId, taskId, workerId, chunks }) =>
     [jobId, taskId, workerId].every(isText) && Array.isArray(chunks) && chunks.every(isChunk),
   stream_mark: ({ id }) => isText(id),
+  worker_tokens: ({ from }) => isText(from),
   task: ({ classId, demand, workerId, openToAllAt }) =>
     isText(classId) &&
     isFields(demand) &&

@@ -2,7 +2,7 @@
 import type { Job } from '@avtomatika/core'
 import type { Redis } from 'ioredis'
 import type { Call } from './call.ts'
-import { decode } from './codec.ts'
+import { jobIn } from './job-documents.ts'
 
 /** Tasks that one question looks at in a go, and in all: it is no one's affair to read a million. */
 const PAGE = 200
@@ -24,9 +24,9 @@ export async function jobsOnOffer(
     lookedAt += taskIds.length
     const owners = await Promise.all(taskIds.map((id) => redis.hget(`${keys}task:${id}`, 'j')))
     const jobIds = new Set(owners.filter((id) => id !== null && !seen.has(id)))
-    const documents = [...jobIds].map((id) => redis.hgetBuffer(`${keys}job:${String(id)}`, 'd'))
-    for (const bytes of await Promise.all(documents)) {
-      const job = bytes === null ? undefined : decode<Job>(bytes)
+    const documents = [...jobIds].map((id) => redis.hgetallBuffer(`${keys}job:${String(id)}`))
+    for (const fields of await Promise.all(documents)) {
+      const job = jobIn(fields)
       if (job === undefined) continue
       seen.add(job.id)
       if (ownerId === undefined || job.owner.clientId === ownerId) found.set(job.id, job)

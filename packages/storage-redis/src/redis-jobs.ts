@@ -2,10 +2,10 @@
 import type { CommitEntry, CommitOutcome, EpochMs, Job } from '@avtomatika/core'
 import { hintsOf } from '@avtomatika/core'
 import type { Answer, Call } from './call.ts'
-import { decode } from './codec.ts'
 import { commitPlan, deadlineId } from './commit-plan.ts'
 import type { HintChannel } from './hint-channel.ts'
-import { buffers, number, texts } from './reply.ts'
+import { JobDocuments, type Fields } from './job-documents.ts'
+import { lists, number, pairs, texts } from './reply.ts'
 import type { Reply } from './script-runner.ts'
 import { SCRIPTS } from './scripts.ts'
 import type { RedisSession } from './session.ts'
@@ -13,21 +13,30 @@ import type { RedisSession } from './session.ts'
 export class RedisJobs {
   readonly #session: RedisSession
   readonly #hints: HintChannel
+  readonly #documents: JobDocuments
 
   constructor(session: RedisSession, hints: HintChannel) {
     this.#session = session
     this.#hints = hints
+    this.#documents = new JobDocuments(hints.origin.slice(0, 8))
   }
 
   async commit(entries: Call<'commit'>): Promise<readonly CommitOutcome[]> {
-    const { plan, blobs } = commitPlan(entries, this.#hints.origin)
+    const planned = entries.map((entry) => ({ entry, parts: this.#documents.partsOf(entry.job) }))
+    const { plan, blobs } = commitPlan(planned, this.#hints.origin)
     const replies = await this.#session.run(SCRIPTS.commit, plan, this.#hints.name, ...blobs)
-    return entries.map((entry, i) => this.#outcome(entry, (replies as readonly Reply[])[i] ?? null))
+    return planned.map(({ entry, parts }, i) => {
+      const outcome = this.#outcome(entry, (replies as readonly Reply[])[i] ?? null)
+      if (outcome.kind === 'committed') this.#documents.noteWritten(entry.job, parts)
+      return outcome
+    })
   }
 
   async findJob(jobId: Call<'findJob'>): Promise<Job | undefined> {
-    const bytes = await this.#session.document(`job:${jobId}`)
-    return bytes === null ? undefined : decode<Job>(bytes)
+    const known = this.#documents.known(jobId)
+    if (known === undefined) return this.#documents.read(await this.#fieldsOf(jobId))
+    const reply = await this.#session.run(SCRIPTS.findJob, jobId, known.marks)
+    return this.#documents.read(Object.fromEntries(pairs(reply)), known)
   }
 
   async findCreated({ key, now }: Call<'findCreated'>): Answer<'findCreated'> {
@@ -54,8 +63,9 @@ export class RedisJobs {
   async claimQuietJobs(claim: Call<'claimQuietJobs'>): Promise<readonly Job[]> {
     const { now, quietMs, leaseMs, limit } = claim
     const args = [now - quietMs, now + leaseMs - quietMs, limit]
-    const documents = buffers(await this.#session.run(SCRIPTS.claimQuiet, ...args))
-    return documents.map((bytes) => decode<Job>(bytes))
+    const hashes = await this.#session.run(SCRIPTS.claimQuiet, ...args)
+    const jobs = lists(hashes).map((hash) => this.#documents.read(Object.fromEntries(pairs(hash))))
+    return jobs.filter((job) => job !== undefined)
   }
 
   async findMissing(
@@ -75,6 +85,10 @@ export class RedisJobs {
       offered: offered.filter((id) => missing.has(`offered ${id}`)),
       deadlines: deadlines.filter((_, i) => missing.has(`deadline ${String(timers[i])}`)),
     }
+  }
+
+  #fieldsOf(jobId: string): Promise<Fields> {
+    return this.#session.ask((redis, keys) => redis.hgetallBuffer(`${keys}job:${jobId}`))
   }
 
   #outcome(entry: CommitEntry, reply: Reply): CommitOutcome {

@@ -19,6 +19,7 @@ import { RedisLimits } from './redis-limits.ts'
 import { RedisQueues } from './redis-queues.ts'
 import { RedisReputations } from './redis-reputations.ts'
 import { RedisTasks } from './redis-tasks.ts'
+import { RedisTokens } from './redis-tokens.ts'
 import { RedisWorkers } from './redis-workers.ts'
 import { unavailable } from './script-runner.ts'
 import { RedisSession } from './session.ts'
@@ -56,6 +57,7 @@ export class RedisStorage implements Storage {
   readonly #workers: RedisWorkers
   readonly #reputations: RedisReputations
   readonly #limits: RedisLimits
+  readonly #tokens: RedisTokens
   #isClosed = false
 
   private constructor(options: RedisStorageOptions) {
@@ -82,6 +84,7 @@ export class RedisStorage implements Storage {
     this.#workers = new RedisWorkers(this.#session)
     this.#reputations = new RedisReputations(this.#session)
     this.#limits = new RedisLimits(this.#session)
+    this.#tokens = new RedisTokens(this.#session)
     this.ready = this.#link.open().catch((error: unknown) => {
       throw ConfigError.is(error) ? error : unavailable(error)
     })
@@ -296,6 +299,22 @@ export class RedisStorage implements Storage {
     return this.#limits.giveBackQuota(quota)
   }
 
+  issueTokens(issue: Call<'issueTokens'>): Answer<'issueTokens'> {
+    return this.#tokens.issueTokens(issue)
+  }
+
+  findAccessToken(query: Call<'findAccessToken'>): Answer<'findAccessToken'> {
+    return this.#tokens.findAccessToken(query)
+  }
+
+  rotateTokens(rotation: Call<'rotateTokens'>): Answer<'rotateTokens'> {
+    return this.#tokens.rotateTokens(rotation)
+  }
+
+  endTokenFamily(family: Call<'endTokenFamily'>): Answer<'endTokenFamily'> {
+    return this.#tokens.endTokenFamily(family)
+  }
+
   /** @throws UnavailableError `STORAGE_CLOSED` after `close`. */
   onHint(listener: Call<'onHint'>): () => void {
     this.#session.assertNotClosed()
@@ -336,7 +355,9 @@ export class RedisStorage implements Storage {
         (each) => ({ kind: 'task', ...each }) as const,
       )
       const loops = (['step', 'record', 'message'] as const).map((kind): Hint => ({ kind }))
-      this.#hints.tellHere([{ kind: 'deadline', at: this.#clock.now() }, ...loops, ...tasks])
+      const tokens: Hint = { kind: 'worker_tokens', from: '' }
+      const due: Hint = { kind: 'deadline', at: this.#clock.now() }
+      this.#hints.tellHere([due, ...loops, ...tasks, tokens])
     }
     back().catch((error: unknown) => {
       log?.debug({ reason: reasonOf(error) }, 'Redis is back, and gone again')

@@ -36,7 +36,8 @@ export class RedisTasks {
     const typeOf = new Map(limits.flatMap((one) => one.classIds.map((id) => [id, one.type])))
     const most = JSON.stringify(Object.fromEntries(limits.map((one) => [one.type, one.most])))
     const classes = classIds.flatMap((id) => [id, typeOf.get(id) ?? ''])
-    const args = [workerId, now, leaseExpiresAt, limit, capacity, most, ...classes]
+    const acknowledges = claim.isToAcknowledge === true ? '1' : ''
+    const args = [workerId, now, leaseExpiresAt, limit, capacity, most, acknowledges, ...classes]
     const tasks = buffers(await this.#session.run(SCRIPTS.claimTasks, ...args))
     return tasks.map((bytes) => ({ task: decode<OfferedTask>(bytes), leaseExpiresAt }))
   }
@@ -60,7 +61,10 @@ export class RedisTasks {
   async claimLostTasks(claim: Call<'claimLostTasks'>): Answer<'claimLostTasks'> {
     const { now, leaseMs, limit } = claim
     const lost = pairs(await this.#session.run(SCRIPTS.claimLost, now, now + leaseMs, limit))
-    return lost.map(([taskId, job]) => ({ taskId, jobId: job.toString() }))
+    return lost.map(([taskId, item]) => {
+      const [jobId = '', unreceivedBy] = item.toString().split('\n')
+      return { taskId, jobId, ...(unreceivedBy !== undefined && { unreceivedBy }) }
+    })
   }
 
   async loseTasksOf({ workerId, now }: Call<'loseTasksOf'>): Promise<void> {

@@ -1,6 +1,12 @@
 /** Reads replies of our own scripts, which are as we wrote them. */
 import type { Reply } from './script-runner.ts'
 
+/** A list of lists. */
+export function lists(reply: Reply): readonly (readonly Reply[])[] {
+  if (!Array.isArray(reply)) return []
+  return (reply as readonly Reply[]).filter((each) => Array.isArray(each))
+}
+
 /** A list of texts as bytes. */
 export function buffers(reply: Reply): readonly Buffer[] {
   if (!Array.isArray(reply)) return []

@@ -7,7 +7,7 @@ function read(name: string): string {
   return readFileSync(new URL(`./scripts/${name}.lua`, import.meta.url), 'utf8')
 }
 
-const LIBRARY = ['queue', 'tasks', 'workers'].map(read).join('\n')
+const LIBRARY = ['jobs', 'queue', 'tasks', 'workers'].map(read).join('\n')
 
 function script(name: string): Script {
   return scriptOf(`${LIBRARY}\n${read(name)}`)
@@ -25,6 +25,7 @@ export const SCRIPTS = {
   dropOldest: script('drop-oldest'),
   dropTask: script('drop-task'),
   endReservations: script('end-reservations'),
+  findJob: script('find-job'),
   findMissing: script('find-missing'),
   hit: script('hit'),
   listWorkers: script('list-workers'),
@@ -40,5 +41,6 @@ export const SCRIPTS = {
   renewTasks: script('renew-tasks'),
   reputation: script('reputation'),
   step: script('step'),
+  token: script('token'),
   worker: script('worker'),
 } as const

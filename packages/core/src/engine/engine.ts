@@ -27,9 +27,10 @@ import { HandOff } from './dispatch/hand-off.ts'
 import type { HandedOff } from './jobs/handed-off.ts'
 import { Matchmaker } from './matching/matchmaker.ts'
 import type { Changed } from './jobs/merge-changes.ts'
-import { Metrics } from './metrics.ts'
+import { Metrics, type LocalFigures } from './metrics.ts'
 import { Outbox } from './outgoing/outbox.ts'
 import { ReadinessCheck } from './readiness.ts'
+import { OutputStatuses } from './workers/output-statuses.ts'
 import { verdictOn } from './workers/rating.ts'
 import { Reputations } from './workers/reputations.ts'
 import { Roster } from './workers/roster.ts'
@@ -101,6 +102,7 @@ export class Engine {
   /** What passes between workers and orchestrators beside tasks and results. */
   readonly lines: WorkerLines
   readonly #parts: EngineParts
+  readonly #statuses: OutputStatuses
   readonly #history: History
   readonly #settings: EngineSettings
   readonly #blueprints: BlueprintRegistry
@@ -131,8 +133,8 @@ export class Engine {
     const matchmaker = new Matchmaker(choosing)
     const inputs = new InputSchemas(roster)
     const room = new WaitingRoom()
-    const prepare = (change: Changed, mayHandOver: boolean): HandedOff =>
-      this.#handOff.prepare(inputs.address(change), mayHandOver)
+    this.#statuses = new OutputStatuses({ clock, log }, roster)
+    const prepare = this.#preparation(inputs)
     const writer = new JobWriter({ storage, rules, prepare, checkInvariants })
     const parts = { storage, writer, clock, ids, log, instanceId }
     this.#parts = parts
@@ -168,7 +170,7 @@ export class Engine {
     this.#watcher = new Watcher(parts, { roster, reputations, shortages })
     this.#courier = new Courier(parts, { notifier: options.notifier, events: this.events })
     const { history, hooks = {} } = options
-    this.metrics = new Metrics(parts)
+    this.metrics = new Metrics({ storage, clock, local: this.#localFigures(roster) })
     this.readiness = new ReadinessCheck(parts)
     this.#sweeper = new Sweeper(parts, this.metrics)
     const { maxOutboxRecords: maxRecords } = settings
@@ -271,7 +273,7 @@ export class Engine {
       const left = until - this.#parts.clock.now()
       if (left <= 0 || wait.signal.aborted || !this.#isRunning) break
       await this.#changeOf(latest, Math.min(left, LOOK_AGAIN_MS), wait.signal)
-      latest = await this.readJob(job.id)
+      latest = this.#parts.writer.findNewer(latest) ?? (await this.readJob(job.id))
     }
     return latest
   }
@@ -315,6 +317,7 @@ export class Engine {
     if (decision.kind === 'changed') {
       this.reputations.note(workerId, problem === undefined ? verdictOn(outcome) : 'permanent')
       this.dispatcher.freed(workerId)
+      this.#statuses.noteResult(workerId, result.status)
     }
     if (problem === undefined || decision.kind !== 'changed') return decision
     throw new LimitError('DATA_TOO_LARGE', { message: problem })
@@ -345,6 +348,22 @@ export class Engine {
     return this.#courier
   }
 
+  /** What is done with each change right before it is written. */
+  #preparation(inputs: InputSchemas): (change: Changed, mayHandOver: boolean) => HandedOff {
+    return (change, mayHandOver) => {
+      this.#statuses.noteOffer(change)
+      return this.#handOff.prepare(inputs.address(change), mayHandOver)
+    }
+  }
+
+  #localFigures(roster: Roster): LocalFigures {
+    return {
+      workers: () => roster.count(this.#parts.clock.now()),
+      connections: () => this.lines.connections.size,
+      streams: () => this.lines.streams.size,
+    }
+  }
+
   /** What handlers are run with. */
   #tools(): ConstructorParameters<typeof Executor>[1]['tools'] {
     const { rules, taskTimeoutMs } = this.#settings
@@ -357,7 +376,7 @@ export class Engine {
     if (hint.kind === 'record') this.#outbox.wake()
     if (hint.kind === 'message') this.#courier.wake()
     if (hint.kind === 'deadline') this.#watcher.expect(hint.at)
-    if (hint.kind === 'job_ended') this.#parts.writer.announce(hint.jobId)
+    if (hint.kind === 'job_ended') this.#parts.writer.announceEnd(hint.jobId)
     if (hint.kind === 'task') this.dispatcher.offered(hint)
     this.lines.hear(hint)
   }

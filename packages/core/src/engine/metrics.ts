@@ -1,8 +1,13 @@
-/** Figures for Prometheus, counted from history rows by the orchestrator that carries them. */
+/**
+ * Figures for Prometheus. Jobs are counted from history rows by the orchestrator that carries them; what
+ * workers say, by the one that they say it to. No label holds what a peer could make up.
+ */
+import { isErrorCode, type ErrorCode, type IgnoredReason } from '@avtomatika/protocol'
 import { Counter, Gauge, Histogram, Registry } from 'prom-client'
 import type { HistoryRecord, RecordType } from '../job/effect.ts'
 import type { Clock } from '../ports/clock.ts'
 import type { Storage } from '../ports/storage.ts'
+import { StorageFigures } from './storage-figures.ts'
 
 const ENDINGS: ReadonlySet<RecordType> = new Set([
   'job_finished',
@@ -13,6 +18,35 @@ const ENDINGS: ReadonlySet<RecordType> = new Set([
 
 /** From a tenth of a second to a day. */
 const DURATION_BUCKETS = [0.1, 0.5, 1, 5, 15, 60, 300, 900, 3_600, 14_400, 86_400]
+
+/** What a worker says: a request, or a frame on its connection. */
+export type WorkerMessage =
+  | 'register'
+  | 'poll'
+  | 'heartbeat'
+  | 'result'
+  | 'ack'
+  | 'event'
+  | 'connect'
+  | 'frame'
+  | 'token'
+  | 'other'
+
+/** What this orchestrator knows without asking anybody. */
+export interface LocalFigures {
+  /** Workers that are registered and alive. */
+  readonly workers: () => number
+  /** Connections that workers hold open here. */
+  readonly connections: () => number
+  /** Event streams of jobs that are read here. */
+  readonly streams: () => number
+}
+
+export interface MetricsOptions {
+  readonly storage: Storage
+  readonly clock: Clock
+  readonly local: LocalFigures
+}
 
 export class Metrics {
   /** Of this engine alone: a host may have registries of its own. */
@@ -60,32 +94,48 @@ export class Metrics {
     registers: [this.#registry],
   })
 
-  constructor({ storage, clock }: { readonly storage: Storage; readonly clock: Clock }) {
-    gauge(this.#registry, {
-      name: 'orchestrator_task_queue_length',
-      help: 'Tasks on offer that no worker has taken yet.',
-      read: () => storage.countOfferedTasks(),
-    })
-    gauge(this.#registry, {
-      name: 'orchestrator_step_queue_length',
-      help: 'Steps that are ready and that no orchestrator has taken yet.',
-      read: async () => (await storage.countSteps()).ready,
-    })
-    gauge(this.#registry, {
-      name: 'orchestrator_steps_running',
-      help: 'Steps that orchestrators run at the moment.',
-      read: async () => (await storage.countSteps()).leased,
-    })
-    gauge(this.#registry, {
-      name: 'orchestrator_outbox_length',
-      help: 'History rows that wait for the history.',
-      read: () => storage.countRecords(),
-    })
+  readonly #refused = new Counter({
+    name: 'orchestrator_worker_messages_refused_total',
+    help: 'Messages of workers that were answered with an error, by kind and error code.',
+    labelNames: ['message', 'code'],
+    registers: [this.#registry],
+  })
+  readonly #ignored = new Counter({
+    name: 'orchestrator_results_ignored_total',
+    help: 'Results of workers that changed nothing, by reason.',
+    labelNames: ['reason'],
+    registers: [this.#registry],
+  })
+  readonly #storageFigures: StorageFigures
+
+  constructor({ storage, clock, local }: MetricsOptions) {
+    this.#storageFigures = new StorageFigures(this.#registry, { storage, clock })
     gauge(this.#registry, {
       name: 'orchestrator_active_workers',
       help: 'Workers that are registered and alive.',
-      read: async () => (await storage.listWorkers({ now: clock.now() })).length,
+      read: local.workers,
     })
+    gauge(this.#registry, {
+      name: 'orchestrator_worker_connections',
+      help: 'Connections that workers hold open at this orchestrator.',
+      read: local.connections,
+    })
+    gauge(this.#registry, {
+      name: 'orchestrator_job_streams',
+      help: 'Event streams of jobs that are read at this orchestrator.',
+      read: local.streams,
+    })
+  }
+
+  /** A message of a worker was answered with an error. */
+  countRefused(message: WorkerMessage, code: string): void {
+    const known: ErrorCode = isErrorCode(code) ? code : 'INTERNAL'
+    this.#refused.inc({ message, code: known })
+  }
+
+  /** A result of a worker changed nothing. */
+  countIgnored(reason: IgnoredReason): void {
+    this.#ignored.inc({ reason })
   }
 
   /** Rows were dropped from a full outbox. */
@@ -114,8 +164,9 @@ export class Metrics {
     }
   }
 
-  /** All figures in the text format of Prometheus. */
-  render(): Promise<string> {
+  /** All figures in the text format of Prometheus. Those of a store that does not answer are left out. */
+  async render(): Promise<string> {
+    await this.#storageFigures.refresh()
     return this.#registry.metrics()
   }
 }
@@ -127,14 +178,14 @@ function gauge(
     name,
     help,
     read,
-  }: { readonly name: string; readonly help: string; readonly read: () => Promise<number> },
+  }: { readonly name: string; readonly help: string; readonly read: () => number },
 ): void {
   new Gauge({
     name,
     help,
     registers: [registry],
-    async collect() {
-      this.set(await read())
+    collect() {
+      this.set(read())
     },
   })
 }

@@ -4,6 +4,7 @@ import type { Engine } from '../engine/engine.ts'
 import type { Ids } from '../ports/ids.ts'
 import type { ClientAuth } from './client-auth.ts'
 import type { RateLimitOptions } from './rate-limits.ts'
+import type { ReloadWorkers } from './reload-workers-route.ts'
 
 /** What the routes of clients work with. */
 export interface ClientRoutesOptions {
@@ -17,6 +18,7 @@ export interface ClientRoutesOptions {
   readonly now: () => number
   /** `null`: nobody is limited. */
   readonly rates: RateLimitOptions | null
+  readonly reloadWorkers: ReloadWorkers
 }
 
 /** A route of one job. */

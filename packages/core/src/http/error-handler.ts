@@ -21,6 +21,15 @@ export function answerError(
   request: FastifyRequest,
   reply: FastifyReply,
 ): void {
+  sendError(error, request, reply)
+}
+
+/** Answers an error, and tells with which code. */
+export function sendError(
+  error: FastifyError,
+  request: FastifyRequest,
+  reply: FastifyReply,
+): string {
   const known = toKnownError(error, request)
   // An error of a host's own hook (its rate limit, its login) keeps the status that it came with.
   const status = isCallers(error) ? error.statusCode : errorStatus(known)
@@ -29,7 +38,13 @@ export function answerError(
   if (seconds !== undefined && !reply.hasHeader('retry-after')) {
     reply.header('retry-after', String(seconds))
   }
-  reply.status(status).send(toErrorBody(known))
+  // Workers of older generations get themselves a new token by this status (C30).
+  if (status === 401 && !reply.hasHeader('www-authenticate')) {
+    reply.header('www-authenticate', 'Token realm="avtomatika"')
+  }
+  const body = toErrorBody(known)
+  reply.status(status).send(body)
+  return body.code
 }
 
 /** Also where trying again is not worth the wait for most, as with a quota of a month. */

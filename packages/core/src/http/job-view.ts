@@ -1,7 +1,8 @@
 /** How a job looks to its client. Tokens and headers are not in the document to begin with (D-54). */
 import { isTerminalJobStatus, type JobView } from '@avtomatika/protocol'
+import { tallyOf } from '../job/branch-table.ts'
 import type { Job } from '../job/job.ts'
-import type { Branch, BranchesWait, TaskWait } from '../job/task.ts'
+import type { BranchesWait, TaskWait } from '../job/task.ts'
 import type { EpochMs } from '../job/vocabulary.ts'
 import type { ApprovalWait } from '../job/wait.ts'
 
@@ -83,13 +84,7 @@ function approvalView(wait: ApprovalWait, paths: ApprovalPaths): JobView['approv
 }
 
 function branchCounts({ branches }: BranchesWait): JobView['branches'] {
-  const counts = { total: branches.length, done: 0, failed: 0, running: 0, waiting: 0 }
-  for (const branch of branches) counts[progressOf(branch)] += 1
-  return counts
-}
-
-function progressOf(branch: Branch): 'done' | 'failed' | 'running' | 'waiting' {
-  if (branch.kind === 'waiting') return 'waiting'
-  if (branch.kind === 'out') return branch.run.phase.kind === 'claimed' ? 'running' : 'waiting'
-  return branch.status === 'failure' || branch.status === 'cancelled' ? 'failed' : 'done'
+  const { total, waiting, out, claimed, done, failed } = tallyOf(branches)
+  // One that no worker has waits, whether or not it is on offer.
+  return { total, done: done - failed, failed, running: claimed, waiting: waiting + out - claimed }
 }

@@ -4,7 +4,9 @@ import type { FastifyInstance, FastifyPluginCallback, FastifyRequest } from 'fas
 import type { BlueprintRegistry } from '../blueprint/registry.ts'
 import { ApprovalLinks } from '../engine/jobs/approval-links.ts'
 import type { Engine } from '../engine/engine.ts'
-import { systemIds, type Ids } from '../ports/ids.ts'
+import { systemIds, systemSecret, type Ids } from '../ports/ids.ts'
+import type { TokenStore } from '../ports/token-store.ts'
+import { AccessTokens } from './access-tokens.ts'
 import { approvalRoutes, type ApprovalAuth } from './approval-routes.ts'
 import { parseJsonBodies } from './body-parser.ts'
 import { clientAuth, type ClientConfig } from './client-auth.ts'
@@ -17,12 +19,18 @@ import { eventRoutes } from './event-routes.ts'
 import { fleetRoutes } from './fleet-routes.ts'
 import { graphRoutes } from './graph-routes.ts'
 import { jobStreamRoutes } from './job-stream-routes.ts'
+import type { SignatureRule } from './message-signature.ts'
 import { pendingRoutes } from './pending-routes.ts'
 import { quarantineRoutes } from './quarantine-routes.ts'
 import type { RateLimitOptions } from './rate-limits.ts'
 import { readyRoute } from './ready-route.ts'
+import { reloadWorkersRoute, type ReloadWorkers } from './reload-workers-route.ts'
+import { checkSignatures } from './signed-messages.ts'
+import { issueTokenRoute, refreshTokenRoute } from './token-routes.ts'
 import { acceptUpgrades } from './upgrades.ts'
-import { workerAuth, type WorkerTokens } from './worker-auth.ts'
+import { workerAuth, type WorkerAuth, type WorkerAuthMode } from './worker-auth.ts'
+import type { WorkerKeys } from './worker-keys.ts'
+import { countRefusals } from './worker-refusals.ts'
 import { UsefulRequests, withWorkerLimit } from './worker-rate-limit.ts'
 import { workerRoutes } from './worker-routes.ts'
 import { SOCKET_PATH, workerSocketRoutes } from './worker-socket.ts'
@@ -31,7 +39,13 @@ export interface HttpOptions {
   readonly engine: Engine
   readonly blueprints: BlueprintRegistry
   readonly clients: readonly ClientConfig[]
-  readonly workerTokens: WorkerTokens
+  /** The tokens that workers were given. */
+  readonly workerKeys: WorkerKeys
+  readonly workerAuthMode: WorkerAuthMode
+  readonly workerSignatures: SignatureRule
+  /** Keeps the tokens that are issued to workers. */
+  readonly tokenStore: TokenStore
+  readonly reloadWorkers: ReloadWorkers
   /** Where the client API is mounted. Default `/api`. */
   readonly apiPrefix: string
   readonly approvalAuth: ApprovalAuth
@@ -43,6 +57,8 @@ export interface HttpOptions {
   readonly rates?: RateLimitOptions | null
   /** Default: by chance. */
   readonly ids?: Ids
+  /** Makes texts that nobody can guess. Default: by chance. */
+  readonly newSecret?: () => string
 }
 
 /** Largest body that is read, in bytes: 10 MiB. */
@@ -54,7 +70,7 @@ export function httpPlugin(options: HttpOptions): FastifyPluginCallback {
   const links = new ApprovalLinks(approvalSecret)
   const auth = clientAuth(options.clients)
   const useful = new UsefulRequests()
-  const worker = { ...options, ids, rates, useful, auth: workerAuth(options.workerTokens) }
+  const worker = { ...options, ...credentials(options), ids, rates, useful }
   return (app, _opts, done) => {
     const client = { ...options, ids, rates, auth, links, mount: app.prefix }
     parseJsonBodies(app)
@@ -74,12 +90,20 @@ export function httpPlugin(options: HttpOptions): FastifyPluginCallback {
     approvalRoutes(app, client)
     acceptUpgrades(app, SOCKET_PATH)
     app.register((scope, _scopeOptions, ready) => {
-      checkFirst(scope, worker.auth.checkToken)
+      countRefusals(scope, options.engine.metrics)
+      checkFirst(scope, worker.auth.checkCredentials)
       // A connection is opened once and stays; it is no poll that brings nothing.
       workerSocketRoutes(scope, worker)
       withWorkerLimit(scope, worker, (inner) => {
+        checkSignatures(inner, worker.auth)
         workerRoutes(inner, worker)
+        issueTokenRoute(inner, worker)
       })
+      ready()
+    })
+    app.register((scope, _scopeOptions, ready) => {
+      countRefusals(scope, options.engine.metrics)
+      refreshTokenRoute(scope, worker)
       ready()
     })
     clientRoutes(app, client, apiPrefix)
@@ -87,10 +111,20 @@ export function httpPlugin(options: HttpOptions): FastifyPluginCallback {
   }
 }
 
+function credentials(options: HttpOptions): {
+  readonly auth: WorkerAuth
+  readonly accessTokens: AccessTokens
+} {
+  const { tokenStore: store, now, newSecret = systemSecret } = options
+  const { workerKeys: keys, workerAuthMode: mode, workerSignatures: signatures } = options
+  const accessTokens = new AccessTokens({ store, now, newSecret })
+  return { accessTokens, auth: workerAuth({ keys, accessTokens, mode, signatures, now }) }
+}
+
 /** Before the body is read: nobody without a token can make us take in 10 MiB. */
 function checkFirst(scope: FastifyInstance, check: (request: FastifyRequest) => unknown): void {
   scope.addHook('onRequest', async (request) => {
-    check(request)
+    await check(request)
   })
 }
 
@@ -121,6 +155,7 @@ function clientRoutes(app: FastifyInstance, options: ClientRoutesOptions, prefix
           deadLetterRoutes(inner, options)
           fleetRoutes(inner, options)
           pendingRoutes(inner, options)
+          reloadWorkersRoute(inner, options)
           graphRoutes(inner, options)
           for (const blueprint of blueprints) {
             if (blueprint.version === version) createRoute(inner, blueprint, options)

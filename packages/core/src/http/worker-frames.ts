@@ -1,11 +1,18 @@
 /** What a worker says on its connection: events, one frame each or in batches, one after the other. */
-import { InputError, isJsonObject, normaliseEvent, parseEventBatch } from '@avtomatika/protocol'
+import {
+  InputError,
+  isJsonObject,
+  normaliseEvent,
+  parseEventBatch,
+  toErrorBody,
+} from '@avtomatika/protocol'
 import type { FastifyRequest } from 'fastify'
 import type { RawData, WebSocket } from 'ws'
 import { heldBy } from '../job/on-task.ts'
 import { takeEventBatch } from './event-batch.ts'
 import type { WorkerAuth } from './worker-auth.ts'
 import type { WorkerEventOptions } from './worker-events.ts'
+import { countRefusedItems } from './worker-refusals.ts'
 
 /** A worker that is quicker than we are has to wait for us. */
 const MAX_WAITING = 64
@@ -47,22 +54,31 @@ export class WorkerFrames {
     for (let data = this.#waiting.shift(); data !== undefined; data = this.#waiting.shift()) {
       if (this.#waiting.length === 0) this.#options.socket.resume()
       try {
-        await this.#deal(readJson(data))
+        await this.#deal(readText(data))
       } catch (error) {
-        const { log } = this.#options.request
+        const { engine, request } = this.#options
+        const { log } = request
+        engine.metrics.countRefused('frame', toErrorBody(error).code)
         log.debug({ err: error, workerId: this.#workerId }, 'a frame of a worker was refused')
       }
     }
     this.#isBusy = false
   }
 
-  async #deal(body: unknown): Promise<void> {
-    const { request, onNamed } = this.#options
+  async #deal(text: string): Promise<void> {
+    const { request, onNamed, auth } = this.#options
+    const body = readJson(text)
     const bodies = parseEventBatch(body) ?? [body]
-    if (this.#workerId === undefined) onNamed(await this.#speaker(bodies[0]))
-    const workerId = this.#workerId ?? ''
+    const workerId =
+      this.#workerId === undefined
+        ? await this.#speaker(bodies[0])
+        : auth.actAs(request, this.#workerId)
+    auth.checkSignature(request, { body, text, kind: 'event' }, workerId)
+    // Not before: whoever is named takes the place of whoever was connected under that name.
+    if (this.#workerId === undefined) onNamed(workerId)
     const { log } = request
     const { results } = await takeEventBatch(bodies, workerId, { ...this.#options, log })
+    countRefusedItems(results, 'frame', this.#options.engine.metrics)
     const refused = results.filter(({ status }) => status === 'error')
     if (refused.length > 0) log.debug({ workerId, refused }, 'events of a worker were refused')
   }
@@ -82,10 +98,14 @@ export class WorkerFrames {
   }
 }
 
-function readJson(data: RawData): unknown {
+function readText(data: RawData): string {
+  const chunks = Array.isArray(data) ? data : [Buffer.from(data as Uint8Array)]
+  return Buffer.concat(chunks).toString('utf8')
+}
+
+function readJson(text: string): unknown {
   try {
-    const chunks = Array.isArray(data) ? data : [Buffer.from(data as Uint8Array)]
-    const body: unknown = JSON.parse(Buffer.concat(chunks).toString('utf8'))
+    const body: unknown = JSON.parse(text)
     return body
   } catch (error) {
     throw new InputError('INVALID_JSON', { message: 'The frame is no JSON.', cause: error })

@@ -20,9 +20,10 @@ import {
   type TaskBatch,
   type TaskPayload,
 } from '@avtomatika/protocol'
-import type { FastifyInstance, FastifyReply, FastifyRequest } from 'fastify'
+import type { FastifyInstance, FastifyReply, FastifyRequest, RouteShorthandOptions } from 'fastify'
 import type { HandedTask } from '../engine/dispatch/handed-task.ts'
 import { accepted } from '../engine/jobs/refusal.ts'
+import type { Metrics, WorkerMessage } from '../engine/metrics.ts'
 import type { Decision } from '../job/decision.ts'
 import { actingWorker } from './acting-worker.ts'
 import { disconnectSignal } from './disconnect-signal.ts'
@@ -30,6 +31,7 @@ import { takeEventBatch } from './event-batch.ts'
 import { takeResultBatch } from './result-batch.ts'
 import type { WorkerAuth } from './worker-auth.ts'
 import { takeWorkerEvent, type WorkerEventOptions } from './worker-events.ts'
+import { countRefusedItems } from './worker-refusals.ts'
 import type { UsefulRequests } from './worker-rate-limit.ts'
 
 export interface WorkerRoutesOptions extends WorkerEventOptions {
@@ -48,8 +50,8 @@ interface WorkerParams {
 export function workerRoutes(app: FastifyInstance, options: WorkerRoutesOptions): void {
   const { engine, auth, useful } = options
   const takeResult = async (workerId: string, result: Result): Promise<ResultAck> =>
-    acknowledgement(await engine.reportResult(workerId, result))
-  app.post('/_worker/workers/register', async (request) => {
+    acknowledgement(await engine.reportResult(workerId, result), engine.metrics)
+  app.post('/_worker/workers/register', said('register'), async (request) => {
     actingWorker(request, auth)
     const registration = normaliseRegistration(request.body)
     const { features } = registration
@@ -67,12 +69,12 @@ export function workerRoutes(app: FastifyInstance, options: WorkerRoutesOptions)
   app.get<WorkerParams>(
     '/_worker/workers/:workerId/tasks/next',
     // A HEAD request would take a task and throw it away with the body.
-    { exposeHeadRoute: false },
+    { exposeHeadRoute: false, ...said('poll') },
     (request, reply) => poll(request, reply, options),
   )
   app.patch<WorkerParams>(
     '/_worker/workers/:workerId',
-    { config: { lenientBody: true } },
+    { config: { lenientBody: true, workerMessage: 'heartbeat' } },
     async (request) => {
       const workerId = actingWorker(request, auth)
       const beat = normaliseHeartbeat(request.body)
@@ -86,23 +88,29 @@ export function workerRoutes(app: FastifyInstance, options: WorkerRoutesOptions)
       }
     },
   )
-  app.post('/_worker/tasks/result', async (request) => {
+  app.post('/_worker/tasks/result', said('result'), async (request) => {
     const workerId = actingWorker(request, auth)
     const answer = await takeResult(workerId, normaliseResult(request.body))
     if (answer.status === 'accepted') useful.add(request)
     return answer
   })
-  app.post('/_worker/tasks/results', (request) =>
-    takeResultBatch(request, { auth, useful, takeResult }),
-  )
-  app.post('/_worker/tasks/ack', async (request): Promise<TaskAckReply> => {
+  app.post('/_worker/tasks/results', said('result'), async (request) => {
+    const reply = await takeResultBatch(request, { auth, useful, takeResult })
+    countRefusedItems(reply.results, 'result', engine.metrics)
+    return reply
+  })
+  app.post('/_worker/tasks/ack', said('ack'), async (request): Promise<TaskAckReply> => {
     const workerId = actingWorker(request, auth)
     const taskIds = parseTaskAck(request.body)
     const gone = await engine.lines.acknowledge(workerId, taskIds)
     if (gone.length < taskIds.length) useful.add(request)
     return { status: 'ok', ...(gone.length > 0 && { cancel_task_ids: [...gone] }) }
   })
-  app.post('/_worker/events', (request) => takeEvents(request, options))
+  app.post('/_worker/events', said('event'), (request) => takeEvents(request, options))
+}
+
+function said(workerMessage: WorkerMessage): RouteShorthandOptions {
+  return { config: { workerMessage } }
 }
 
 async function takeEvents(
@@ -119,6 +127,7 @@ async function takeEvents(
     return reply
   }
   const reply = await takeEventBatch(batch, workerId, { ...options, log })
+  countRefusedItems(reply.results, 'event', options.engine.metrics)
   if (broughtOutput(batch, reply.results)) useful.add(request)
   return reply
 }
@@ -141,8 +150,9 @@ async function poll(
   const query = parsePollQuery(request.query)
   const signal = disconnectSignal(reply)
   const waitMs = Math.min(query.timeoutMs ?? pollTimeoutMs, pollTimeoutMs)
-  const { max, availableSkills } = query
+  const { max, availableSkills, hotSkills } = query
   const { lines } = engine
+  if (hotSkills !== undefined) await engine.fleet.noteHot(workerId, hotSkills)
   const isToldHere = query.batch && (await lines.understands(workerId, 'cancel_in_poll'))
   const news = isToldHere ? lines.withdrawals.expect(workerId) : undefined
   // What a worker should stop is worth an answer without tasks.
@@ -153,9 +163,11 @@ async function poll(
       news?.leave()
       throw error
     })
-  if (signal.aborted) {
+  if (signal.aborted || !auth.stands(request, workerId)) {
     news?.leave()
     await Promise.all(tasks.map(({ task }) => engine.takeBacks.take(task, workerId)))
+    // Its credentials may have ended while it waited: it is refused as it will be from now on.
+    actingWorker(request, auth)
     return reply.status(204).send()
   }
   const answer = pollAnswer(query, { tasks, cancelTaskIds: news?.take() ?? [], now: now() })
@@ -202,9 +214,10 @@ function payload({ task, leaseExpiresAt, deadlineAt }: HandedTask, now: number):
   }
 }
 
-function acknowledgement(decision: Decision): ResultAck {
+function acknowledgement(decision: Decision, metrics: Metrics): ResultAck {
   const taken = accepted(decision)
   if (taken.kind === 'ignored') {
+    metrics.countIgnored(taken.reason)
     const message = `The result was not applied: ${taken.reason}.`
     return { status: 'ignored', reason: taken.reason, message }
   }

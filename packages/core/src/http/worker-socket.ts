@@ -59,7 +59,7 @@ export function workerSocketRoutes(app: FastifyInstance, options: WorkerSocketOp
     return reply
   }
   for (const path of [SOCKET_PATH, `${SOCKET_PATH}/:workerId`]) {
-    app.get(path, { exposeHeadRoute: false }, connect)
+    app.get(path, { exposeHeadRoute: false, config: { workerMessage: 'connect' } }, connect)
   }
   app.addHook('preClose', (done) => {
     for (const each of open) each.close(GOING_AWAY, 'Server shutdown')
@@ -89,6 +89,7 @@ function refuse(reply: FastifyReply): FastifyReply {
 class WorkerSocket {
   readonly #socket: WebSocket
   readonly #options: WorkerSocketOptions
+  readonly #request: FastifyRequest
   readonly #log: FastifyRequest['log']
   readonly #frames: WorkerFrames
   #cancelTimer: () => void
@@ -97,6 +98,7 @@ class WorkerSocket {
   constructor(socket: WebSocket, request: FastifyRequest, options: WorkerSocketOptions) {
     this.#socket = socket
     this.#options = options
+    this.#request = request
     this.#log = request.log
     this.#frames = new WorkerFrames({ ...options, request, socket, onNamed: this.bind.bind(this) })
     socket.on('message', (data) => {
@@ -106,6 +108,8 @@ class WorkerSocket {
       this.#isAnswering = true
     })
     socket.on('error', (error) => {
+      const isTooLarge = Reflect.get(error, 'code') === 'WS_ERR_UNSUPPORTED_MESSAGE_LENGTH'
+      if (isTooLarge) options.engine.metrics.countRefused('frame', 'BODY_TOO_LARGE')
       this.#log.debug({ err: error }, 'the connection of a worker broke')
     })
     socket.once('close', () => {
@@ -128,6 +132,12 @@ class WorkerSocket {
       },
     })
     this.#socket.once('close', release)
+    const { auth } = this.#options
+    const leave = auth.onChange(() => {
+      if (auth.stands(this.#request, workerId)) return
+      this.close(POLICY_VIOLATION, 'Credentials are not valid any more')
+    })
+    this.#socket.once('close', leave)
     this.#log.debug({ workerId }, 'a worker is connected')
   }
 

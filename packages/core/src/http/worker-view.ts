@@ -9,7 +9,6 @@ const PUBLIC_FIELDS = [
   'installed_models',
   'installed_artifacts',
   'hot_cache',
-  'hot_skills',
 ] as const
 
 export function workerView(worker: WorkerRecord): WorkerView {
@@ -20,6 +19,7 @@ export function workerView(worker: WorkerRecord): WorkerView {
     status: worker.isDraining === true ? 'draining' : worker.status,
     load: worker.load,
     supported_skills: worker.skills.map(({ name, version }) => ({ name, version })),
+    hot_skills: [...worker.hotSkills],
     supported_tasks: worker.skills.map(({ name }) => name),
     max_concurrent_tasks: worker.maxConcurrentTasks,
     current_tasks: [...worker.currentTasks],

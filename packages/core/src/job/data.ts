@@ -1,5 +1,6 @@
 /** Data on their way into a job's document, which must stay of a size that can be read and written. */
 import type { JsonObject, JsonValue } from '@avtomatika/protocol'
+import { branchesIn } from './branch-table.ts'
 import type { Draft } from './draft.ts'
 import type { Job } from './job.ts'
 import type { Rules } from './rules.ts'
@@ -47,7 +48,7 @@ export function bytesOf(data: JsonValue): number {
 
 /** All the data that a document holds; what stands in two places counts once, as when it came. */
 function dataIn({ initialData, stateHistory, lastData, inbox, wait, received }: Job): JsonValue[] {
-  const branches = wait?.for === 'branches' ? wait.branches : []
+  const branches = wait?.for === 'branches' ? branchesIn(wait.branches) : []
   const pieces = [
     stateHistory,
     without(initialData, stateHistory),

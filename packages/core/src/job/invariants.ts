@@ -41,7 +41,7 @@ function isOpenTo(before: Job, effects: readonly Effect[]): boolean {
 /** No more branches are out than may be. */
 function isWithinConcurrency({ wait }: Job): boolean {
   if (wait?.for !== 'branches' || wait.concurrency === null) return true
-  return wait.branches.filter(({ kind }) => kind === 'out').length <= wait.concurrency
+  return tasksOf(wait).length <= wait.concurrency
 }
 
 /** The ids of steps and tasks that are out because of a job's wait. */

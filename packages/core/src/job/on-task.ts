@@ -1,6 +1,7 @@
 /** What workers do with a task: claim it, work on it, answer, or vanish. */
 import { isTerminalJobStatus } from '@avtomatika/protocol'
-import { eachRun, judgeBranch, progressOf, replaced } from './branches.ts'
+import { tallyOf } from './branch-table.ts'
+import { branchOf, eachRun, judgeBranch, progressOf, replaced, resultFor } from './branches.ts'
 import { changed, ignored, type Decision } from './decision.ts'
 import { draftOf, record } from './draft.ts'
 import type {
@@ -48,7 +49,7 @@ export function onTaskProgress(job: Job, event: TaskProgressEvent): Decision {
   // Of several branches each is a share of the whole.
   draft.job.progress =
     wait?.for === 'branches'
-      ? Math.min(1, progressOf(wait) + event.progress / wait.branches.length)
+      ? Math.min(1, progressOf(wait) + event.progress / tallyOf(wait.branches).total)
       : event.progress
   draft.job.progressMessage = event.message
   return changed(draft)
@@ -103,7 +104,13 @@ export function onTaskResult(job: Job, event: TaskResultEvent, rules: Rules): De
 
 /** The task with this id, if the job has it out. */
 export function find(job: Job, taskId: string): TaskInWait | undefined {
-  return tasksOf(job.wait).find(({ run }) => run.taskId === taskId)
+  const { wait } = job
+  if (wait?.for !== 'branches') return tasksOf(wait).find(({ run }) => run.taskId === taskId)
+  const branch = branchOf(wait, taskId)
+  // It may be an earlier attempt at that branch.
+  return branch?.kind === 'out' && branch.run.taskId === taskId
+    ? { run: branch.run, branch }
+    : undefined
 }
 
 /** The task that a worker's message is about; without an id, the only one that it can mean. */
@@ -111,8 +118,11 @@ export function heldBy(
   job: Job,
   { taskId, workerId }: { readonly taskId: string | null; readonly workerId: string },
 ): ClaimedRun | null {
+  if (taskId !== null) {
+    const found = find(job, taskId)
+    return found === undefined ? null : asClaimed(found.run)
+  }
   const claimed = tasksOf(job.wait).flatMap(({ run }) => asClaimed(run) ?? [])
-  if (taskId !== null) return claimed.find((run) => run.taskId === taskId) ?? null
   if (job.wait?.for === 'task') return claimed[0] ?? null
   const own = claimed.filter((run) => run.phase.workerId === workerId)
   return own.length === 1 ? (own[0] ?? null) : null
@@ -126,12 +136,11 @@ function naming({ run, branch }: TaskInWait): { taskId: string; attempt: number;
 function answerTo({ answers, wait, received }: Job, taskId: string): TaskAnswer | undefined {
   const given = answers.find((answer) => answer.taskId === taskId)
   if (given !== undefined) return given
-  const ended = wait?.for === 'branches' ? wait.branches.filter(({ kind }) => kind === 'done') : []
-  const aggregated = received?.kind === 'branches' ? received.branches : []
+  const present = wait?.for === 'branches' ? branchOf(wait, taskId) : undefined
+  const ended = present ?? resultFor(received, taskId)
   // One with an error may have run into a deadline: then its worker was never answered.
-  const isKnown = [...ended, ...aggregated].some(
-    (branch) => 'taskId' in branch && branch.taskId === taskId && branch.error === null,
-  )
+  const isKnown =
+    ended !== undefined && 'taskId' in ended && ended.taskId === taskId && ended.error === null
   return isKnown ? { taskId, transition: 'parallel_branch_accepted' } : undefined
 }
 

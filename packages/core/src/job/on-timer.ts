@@ -1,4 +1,5 @@
 /** A deadline of a job, or of its present wait, has passed. */
+import { branchesWhere } from './branch-table.ts'
 import { judgeBranch, type OutBranch } from './branches.ts'
 import { changed, ignored, type Decision } from './decision.ts'
 import { draftOf, record, type Draft } from './draft.ts'
@@ -8,11 +9,12 @@ import type { Rules } from './rules.ts'
 import { judgeTask } from './single-task.ts'
 import { expire } from './task-run.ts'
 import type { BranchesWait, TaskRun } from './task.ts'
+import { taskDeadline } from './task-deadline.ts'
 import { endJob, enterState, readyStep } from './transition.ts'
 import { unreachable } from './unreachable.ts'
 import type { EpochMs, Target } from './vocabulary.ts'
 import { jobDeadline } from './wait-effects.ts'
-import { deadlineOf, taskDeadline, type Wait } from './wait.ts'
+import { deadlineOf, type Wait } from './wait.ts'
 
 export function onTimerFired(job: Job, event: TimerFiredEvent, rules: Rules): Decision {
   const { wait } = job
@@ -73,7 +75,7 @@ function runOutBranches(
   event: TimerFiredEvent,
   rules: Rules,
 ): void {
-  const due = wait.branches.filter(
+  const due = branchesWhere(wait.branches, ({ dueAt }) => isDue(dueAt, event.at)).filter(
     (branch): branch is OutBranch =>
       branch.kind === 'out' && isDue(taskDeadline(branch.run), event.at),
   )

@@ -4,9 +4,10 @@ import { record, type Draft } from './draft.ts'
 import { backoffMs } from './retry.ts'
 import type { Rules } from './rules.ts'
 import type { TaskPhase, TaskRun, TaskSpec } from './task.ts'
+import { earliest } from './task-deadline.ts'
+import { taskIdOf, withAttempt } from './task-id.ts'
 import type { Ending } from './transition.ts'
 import type { EpochMs, JobError } from './vocabulary.ts'
-import { earliest } from './wait.ts'
 
 export type ClaimedRun = TaskRun & { readonly phase: Extract<TaskPhase, { kind: 'claimed' }> }
 
@@ -30,7 +31,7 @@ export function startRun(draft: Draft, spec: TaskSpec, branch?: string): TaskRun
     after(job.createdAt, job.resultTimeoutMs),
   )
   const run: TaskRun = {
-    taskId: `task-${job.id}-${String(job.sequence)}-${String(attempt)}`,
+    taskId: taskIdOf(job.id, job.sequence, attempt),
     attempt,
     retries: 0,
     spec,
@@ -46,7 +47,7 @@ export function startRun(draft: Draft, spec: TaskSpec, branch?: string): TaskRun
 /** Offers the task again, as a new attempt with a new id (D-14). */
 export function nextAttempt(draft: Draft, run: TaskRun, branch?: string): TaskRun {
   const attempt = run.attempt + 1
-  const taskId = run.taskId.replace(/\d+$/, String(attempt))
+  const taskId = withAttempt(run.taskId, attempt)
   const phase = onOffer(draft, run.spec, run.resultDeadlineAt)
   const next: TaskRun = { ...run, taskId, attempt, phase }
   recordDispatch(draft, next, branch)

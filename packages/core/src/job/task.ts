@@ -94,11 +94,17 @@ export type Branch =
   | { readonly kind: 'out'; readonly name: string; readonly index: number; readonly run: TaskRun }
   | ({ readonly kind: 'done' } & BranchResult)
 
+/** Neighbours, none without another; how many is known to the table alone. */
+export type BranchLeaf = readonly Branch[]
+
+/** Branches in order of their index; `branch-table.ts` makes, asks and changes it. */
+export type BranchTable = readonly BranchLeaf[]
+
 /** Several tasks are out; the job goes on when the last has come out. */
 export interface BranchesWait {
   readonly for: 'branches'
   readonly aggregateInto: Target
-  readonly branches: readonly Branch[]
+  readonly branches: BranchTable
   /** How many may be out at once; `null` for all. */
   readonly concurrency: number | null
   readonly failFast: boolean

@@ -6,9 +6,9 @@
 import type { Effect, OfferedTask } from './effect.ts'
 import type { DeadlineKey } from './event.ts'
 import type { Job } from './job.ts'
-import type { TaskRun } from './task.ts'
+import type { TaskInWait, TaskRun } from './task.ts'
 import type { EpochMs } from './vocabulary.ts'
-import { deadlineOf, tasksOf } from './wait.ts'
+import { deadlineOf, tasksApart } from './wait.ts'
 
 /** For how long another worker goes first after one has failed a task, in ms. */
 const AVOID_MS = 1_000
@@ -45,8 +45,9 @@ function stepOf(job: Job | undefined): string | null {
 
 function taskEffects(before: Job | undefined, after: Job): Effect[] {
   if (before?.wait === after.wait) return []
-  const old = outstanding(before)
-  const now = outstanding(after)
+  const apart = tasksApart(before?.wait ?? null, after.wait)
+  const old = outstanding(apart.before)
+  const now = outstanding(apart.after)
   const effects: Effect[] = []
   for (const taskId of old.keys()) {
     if (!now.has(taskId)) effects.push({ kind: 'withdraw_task', taskId })
@@ -57,12 +58,10 @@ function taskEffects(before: Job | undefined, after: Job): Effect[] {
   return effects
 }
 
-/** Tasks that are on offer or with a worker. */
-function outstanding(job: Job | undefined): ReadonlyMap<string, TaskRun> {
-  const runs = tasksOf(job?.wait ?? null).map(({ run }) => run)
-  return new Map(
-    runs.filter(({ phase }) => phase.kind !== 'backing_off').map((run) => [run.taskId, run]),
-  )
+/** Those of some tasks that are on offer or with a worker. */
+function outstanding(tasks: readonly TaskInWait[]): ReadonlyMap<string, TaskRun> {
+  const out = tasks.filter(({ run }) => run.phase.kind !== 'backing_off')
+  return new Map(out.map(({ run }) => [run.taskId, run]))
 }
 
 function offered(job: Job, run: TaskRun): OfferedTask {

@@ -1,6 +1,8 @@
 /** What a live job can wait for, and what became of what it waited for. */
 import type { JsonObject, JsonValue } from '@avtomatika/protocol'
-import type { BranchesWait, BranchResult, TaskInWait, TaskRun, TaskWait } from './task.ts'
+import { branchesApart, branchesWhere, tallyOf } from './branch-table.ts'
+import type { Branch, BranchesWait, BranchResult, TaskInWait, TaskWait } from './task.ts'
+import { taskDeadline } from './task-deadline.ts'
 import { unreachable } from './unreachable.ts'
 import type { EpochMs, JobError, Target, Transitions } from './vocabulary.ts'
 
@@ -100,23 +102,25 @@ export type Received =
 export function tasksOf(wait: Wait | null): readonly TaskInWait[] {
   if (wait?.for === 'task') return [{ run: wait, branch: null }]
   if (wait?.for !== 'branches') return []
-  return wait.branches.flatMap((branch) =>
-    branch.kind === 'out' ? [{ run: branch.run, branch }] : [],
-  )
+  return tasksAmong(branchesWhere(wait.branches, ({ out }) => out > 0))
 }
 
-/** When a task needs attention; `null` if only a worker can move it. */
-export function taskDeadline({ phase }: TaskRun): EpochMs | null {
-  switch (phase.kind) {
-    case 'offered':
-      return phase.dispatchDeadlineAt
-    case 'claimed':
-      return phase.deadlineAt
-    case 'backing_off':
-      return phase.until
-    default:
-      return unreachable(phase)
+/** The tasks of two waits, but for those of branches that both have in common. */
+export function tasksApart(
+  before: Wait | null,
+  after: Wait | null,
+): { readonly before: readonly TaskInWait[]; readonly after: readonly TaskInWait[] } {
+  if (before?.for !== 'branches' || after?.for !== 'branches') {
+    return { before: tasksOf(before), after: tasksOf(after) }
   }
+  return {
+    before: tasksAmong(branchesApart(before.branches, after.branches)),
+    after: tasksAmong(branchesApart(after.branches, before.branches)),
+  }
+}
+
+function tasksAmong(branches: readonly Branch[]): readonly TaskInWait[] {
+  return branches.flatMap((branch) => (branch.kind === 'out' ? [{ run: branch.run, branch }] : []))
 }
 
 /** When a wait runs out; `null` if it does not. */
@@ -133,18 +137,10 @@ export function deadlineOf(wait: Wait | null): EpochMs | null {
     case 'event':
       return wait.deadlineAt
     case 'task':
+      return taskDeadline(wait)
     case 'branches':
-      return tasksOf(wait).reduce<EpochMs | null>(
-        (first, { run }) => earliest(first, taskDeadline(run)),
-        null,
-      )
+      return tallyOf(wait.branches).dueAt
     default:
       return unreachable(wait)
   }
-}
-
-/** The earlier of two moments, where `null` is never. */
-export function earliest(a: EpochMs | null, b: EpochMs | null): EpochMs | null {
-  if (a === null) return b
-  return b === null ? a : Math.min(a, b)
 }

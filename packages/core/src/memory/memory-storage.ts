@@ -24,6 +24,7 @@ import { MemoryOutbox } from './memory-outbox.ts'
 import { MemoryReputations } from './memory-reputations.ts'
 import { MemorySteps } from './memory-steps.ts'
 import { MemoryTasks } from './memory-tasks.ts'
+import { MemoryTokens } from './memory-tokens.ts'
 import { MemoryWorkers } from './memory-workers.ts'
 
 /** Limits of a {@link MemoryStorage}. */
@@ -50,6 +51,7 @@ export class MemoryStorage implements Storage {
   readonly #messages = new MemoryMessages()
   readonly #locks = new MemoryLocks()
   readonly #limits = new MemoryLimits()
+  readonly #tokens = new MemoryTokens()
   #isClosed = false
 
   constructor(options: MemoryStorageOptions = {}) {
@@ -319,6 +321,30 @@ export class MemoryStorage implements Storage {
     })
   }
 
+  issueTokens(...args: Parameters<Storage['issueTokens']>): ReturnType<Storage['issueTokens']> {
+    return this.#call(() => {
+      this.#tokens.issueTokens(...args)
+    })
+  }
+
+  findAccessToken(
+    ...args: Parameters<Storage['findAccessToken']>
+  ): ReturnType<Storage['findAccessToken']> {
+    return this.#call(() => this.#tokens.findAccessToken(...args))
+  }
+
+  rotateTokens(...args: Parameters<Storage['rotateTokens']>): ReturnType<Storage['rotateTokens']> {
+    return this.#call(() => this.#tokens.rotateTokens(...args))
+  }
+
+  endTokenFamily(
+    ...args: Parameters<Storage['endTokenFamily']>
+  ): ReturnType<Storage['endTokenFamily']> {
+    return this.#call(() => {
+      this.#tokens.endTokenFamily(...args)
+    })
+  }
+
   rateWorkers(...args: Parameters<Storage['rateWorkers']>): ReturnType<Storage['rateWorkers']> {
     return this.#call(() => this.#reputations.rateWorkers(...args))
   }
@@ -365,6 +391,8 @@ export class MemoryStorage implements Storage {
   #write(entry: CommitEntry): ReadonlyMap<string, string> {
     const reservedFor = new Map<string, string>()
     const { effects, reservations = [], handOvers = [] } = entry
+    const handed = new Map(handOvers.map((each) => [each.taskId, each]))
+    const wishes = new Map(reservations.map((each) => [each.taskId, each]))
     this.#jobs.put(entry)
     for (const effect of effects) {
       if (effect.kind !== 'offer_task') {
@@ -372,13 +400,12 @@ export class MemoryStorage implements Storage {
         continue
       }
       const { task } = effect
-      const handOver = handOvers.find(({ taskId }) => taskId === task.taskId)
+      const handOver = handed.get(task.taskId)
       if (handOver !== undefined) {
         this.#tasks.handOver(task, handOver)
         continue
       }
-      const reservation = reservations.find(({ taskId }) => taskId === task.taskId)
-      const workerId = this.#tasks.offer(task, reservation)
+      const workerId = this.#tasks.offer(task, wishes.get(task.taskId))
       if (workerId !== undefined) reservedFor.set(task.taskId, workerId)
     }
     return reservedFor

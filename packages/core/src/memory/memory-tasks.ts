@@ -12,6 +12,7 @@ import {
   classIdOf,
   type ClaimedTask,
   type HandOver,
+  type LostTask,
   type Reservation,
   type TaskClaim,
   type TaskClass,
@@ -37,9 +38,7 @@ interface OfferClass extends TaskClass {
   readonly offers: Heap<Offer>
 }
 
-interface LostTask {
-  readonly taskId: string
-  readonly jobId: string
+interface RankedTask extends LostTask {
   readonly rank: number
 }
 
@@ -50,7 +49,7 @@ export class MemoryTasks implements Synchronous<TaskStore> {
   readonly #leases = new TaskLeases()
   /** The number of the last turn, by type of task; the type that was used last stands at the end. */
   readonly #turns = new Map<string, number>()
-  readonly #lost = new LeasedQueue<LostTask>()
+  readonly #lost = new LeasedQueue<RankedTask>()
   #offersMade = 0
 
   /**
@@ -80,9 +79,12 @@ export class MemoryTasks implements Synchronous<TaskStore> {
   }
 
   /** Gives a task to a worker without offering it to others. */
-  handOver(task: OfferedTask, { workerId, now, leaseMs }: HandOver): void {
+  handOver(
+    task: OfferedTask,
+    { workerId, now, leaseMs, isToAcknowledge: isUnreceived = false }: HandOver,
+  ): void {
     this.dropTask(task.taskId)
-    this.#leases.add({ task, workerId, givenAt: now }, now + leaseMs)
+    this.#leases.add({ task, workerId, givenAt: now, isUnreceived }, now + leaseMs)
   }
 
   listTaskClasses(): readonly TaskClass[] {
@@ -116,7 +118,7 @@ export class MemoryTasks implements Synchronous<TaskStore> {
   }
 
   claimTasks(claim: TaskClaim): readonly ClaimedTask[] {
-    const { workerId, now, capacity } = claim
+    const { workerId, now, capacity, isToAcknowledge: isUnreceived = false } = claim
     const free = capacity - this.#leases.countLive(workerId, now)
     const leaseExpiresAt = now + claim.leaseMs
     const claimed: ClaimedTask[] = []
@@ -124,7 +126,7 @@ export class MemoryTasks implements Synchronous<TaskStore> {
     while (claimed.length < Math.min(claim.limit, free)) {
       const task = this.#takeBest(this.#withinLimits(claim), passedOver)
       if (task === undefined) break
-      this.#leases.add({ task, workerId, givenAt: now }, leaseExpiresAt)
+      this.#leases.add({ task, workerId, givenAt: now, isUnreceived }, leaseExpiresAt)
       claimed.push({ task, leaseExpiresAt })
     }
     // Back to their old places: what a worker is not given stands there for the others.
@@ -136,28 +138,34 @@ export class MemoryTasks implements Synchronous<TaskStore> {
     const { workerId, now, taskIds } = renewal
     const expiresAt = now + renewal.leaseMs
     if (taskIds === 'all') {
-      for (const lease of this.#leases.liveOf(workerId, now)) this.#leases.move(lease, expiresAt)
+      for (const lease of this.#leases.liveOf(workerId, now)) {
+        if (!lease.isUnreceived) this.#leases.move(lease, expiresAt)
+      }
       return []
     }
     const held = new Map(this.#leases.liveOf(workerId, now).map((l) => [l.task.taskId, l]))
     const notHeld: string[] = []
     for (const taskId of taskIds) {
       const lease = held.get(taskId)
-      if (lease === undefined) notHeld.push(taskId)
-      else this.#leases.move(lease, expiresAt)
+      if (lease === undefined) {
+        notHeld.push(taskId)
+        continue
+      }
+      this.#leases.move(lease, expiresAt)
+      this.#leases.noteReceived(lease)
     }
     this.#loseMissing(renewal, new Set(taskIds))
     return notHeld
   }
 
-  claimLostTasks(
-    claim: QueueClaim,
-  ): readonly { readonly taskId: string; readonly jobId: string }[] {
-    for (const { task, expiresAt } of this.#leases.takeExpired(claim.now)) {
+  claimLostTasks(claim: QueueClaim): readonly LostTask[] {
+    for (const lease of this.#leases.takeExpired(claim.now)) {
+      const { task, expiresAt, workerId, isUnreceived } = lease
       const { taskId, jobId } = task
-      this.#lost.put(taskId, { taskId, jobId, rank: expiresAt })
+      const unreceived = isUnreceived && { unreceivedBy: workerId }
+      this.#lost.put(taskId, { taskId, jobId, ...unreceived, rank: expiresAt })
     }
-    return this.#lost.claim(claim).map(({ taskId, jobId }) => ({ taskId, jobId }))
+    return this.#lost.claim(claim).map(({ rank: _rank, ...lost }) => lost)
   }
 
   /** @returns what was reserved for the worker, and is open to all now. */

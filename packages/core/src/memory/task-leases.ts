@@ -9,10 +9,13 @@ export interface LeasedTask {
   readonly workerId: string
   /** When the worker was given it. */
   readonly givenAt: EpochMs
+  /** The worker is to acknowledge it, and has not done so yet. */
+  readonly isUnreceived: boolean
 }
 
 interface Entry extends LeasedTask {
   expiresAt: EpochMs
+  isUnreceived: boolean
 }
 
 export class TaskLeases {
@@ -64,6 +67,12 @@ export class TaskLeases {
     this.#byExpiry.remove(entry)
     entry.expiresAt = expiresAt
     this.#byExpiry.add(entry)
+  }
+
+  /** The worker has got the task. */
+  noteReceived({ task }: LeasedTask): void {
+    const entry = this.#byTask.get(task.taskId)
+    if (entry !== undefined) entry.isUnreceived = false
   }
 
   firstExpiry(): EpochMs | undefined {

@@ -6,10 +6,14 @@ import type { ScheduleConfig } from '../engine/schedules/schedules.ts'
 import type { ApprovalAuth } from '../http/approval-routes.ts'
 import type { ClientConfig } from '../http/client-auth.ts'
 import type { RateLimits } from '../http/rate-limits.ts'
-import type { WorkerTokens } from '../http/worker-auth.ts'
+import type { SignatureRule } from '../http/message-signature.ts'
+import type { WorkerAuthMode } from '../http/worker-auth.ts'
+import type { WorkerTokens } from '../http/worker-keys.ts'
 import type { BackoffPolicy } from '../job/retry.ts'
 import { DEFAULT_WEBHOOK_ATTEMPTS } from '../webhooks/webhook-call.ts'
 import { rateLimitProblems, resolveRateLimits, type RateLimitConfig } from './rate-limit-config.ts'
+import { resolveTls, tlsProblems, type ResolvedTls, type TlsConfig } from './tls-config.ts'
+import type { ReadWorkerTokens } from './worker-key-source.ts'
 
 /** Configuration of an {@link OrchestratorEngine}. Durations in milliseconds. */
 export interface OrchestratorConfig {
@@ -19,8 +23,23 @@ export interface OrchestratorConfig {
   readonly port?: number
   /** Who may create jobs. Default: nobody. */
   readonly clients?: readonly ClientConfig[]
-  /** How workers prove who they are. Default: no worker is let in. */
-  readonly workerTokens?: WorkerTokens
+  /**
+   * The tokens that workers were given, or what reads them: at the start, and again when an admin asks with
+   * `POST …/admin/reload-workers`. Default: none.
+   */
+  readonly workerTokens?: WorkerTokens | ReadWorkerTokens
+  /**
+   * What proves who a worker is. Default: `mixed` with `tls` that asks for certificates, else `token-only`. A
+   * host that ends TLS itself says `mixed` or `mtls-only` if every certificate that it trusts is a worker's.
+   */
+  readonly workerAuthMode?: WorkerAuthMode
+  /**
+   * Signatures of workers' messages. `verify` (default): one that is there must be right and fresh, and
+   * workers that do not sign are served. `require`: all must sign. `off`: nobody looks.
+   */
+  readonly workerSignatures?: SignatureRule
+  /** Makes the server that `start` starts speak HTTPS. Default: HTTP. */
+  readonly tls?: TlsConfig
   /** Default `/api`. */
   readonly apiPrefix?: string
   /** Tries of a handler or task after the first. Default 3. */
@@ -85,7 +104,10 @@ export interface ResolvedConfig {
   readonly host: string
   readonly port: number
   readonly clients: readonly ClientConfig[]
-  readonly workerTokens: WorkerTokens
+  readonly workerTokens: WorkerTokens | ReadWorkerTokens
+  readonly workerAuthMode: WorkerAuthMode
+  readonly workerSignatures: SignatureRule
+  readonly tls: ResolvedTls | undefined
   readonly apiPrefix: string
   readonly shutdownTimeoutMs: number
   readonly approvalAuth: ApprovalAuth
@@ -149,7 +171,7 @@ export function resolveConfig(config: OrchestratorConfig): ResolvedConfig {
       `${name} must be a whole number from ${String(least)} to ${String(most)}, got ${String(value)}`,
     ]
   })
-  problems.push(...reputationProblems(config))
+  problems.push(...reputationProblems(config), ...credentialProblems(config))
   problems.push(...approvalProblems(config), ...rateLimitProblems(config.rateLimits))
   if (problems.length > 0) {
     throw new ConfigError('CONFIG_INVALID', {
@@ -157,11 +179,15 @@ export function resolveConfig(config: OrchestratorConfig): ResolvedConfig {
       details: { problems },
     })
   }
+  const tls = config.tls && resolveTls(config.tls)
   return {
     host: config.host ?? '127.0.0.1',
     port: config.port ?? 8080,
     clients: config.clients ?? [],
     workerTokens: config.workerTokens ?? {},
+    workerAuthMode: config.workerAuthMode ?? (tls?.requestCert === true ? 'mixed' : 'token-only'),
+    workerSignatures: config.workerSignatures ?? 'verify',
+    tls,
     apiPrefix: normalisedPrefix(config.apiPrefix ?? '/api'),
     shutdownTimeoutMs: config.shutdownTimeoutMs ?? 8_000,
     approvalAuth: config.approvalAuth ?? 'owner',
@@ -179,6 +205,28 @@ export function resolveConfig(config: OrchestratorConfig): ResolvedConfig {
 function reputationProblems({ minReputation = 0 }: OrchestratorConfig): string[] {
   if (minReputation >= 0 && minReputation <= 1) return []
   return [`minReputation must be from 0 to 1, got ${String(minReputation)}`]
+}
+
+const AUTH_MODES: readonly string[] = [
+  'mixed',
+  'mtls-only',
+  'token-only',
+] satisfies WorkerAuthMode[]
+const SIGNATURE_RULES: readonly string[] = ['verify', 'require', 'off'] satisfies SignatureRule[]
+
+function credentialProblems(config: OrchestratorConfig): readonly string[] {
+  const { workerAuthMode: mode = 'mixed', workerSignatures: rule = 'verify', tls } = config
+  const problems = [...tlsProblems(tls)]
+  if (!AUTH_MODES.includes(mode)) {
+    problems.push(`workerAuthMode must be one of ${AUTH_MODES.join(', ')}, got '${mode}'`)
+  }
+  if (!SIGNATURE_RULES.includes(rule)) {
+    problems.push(`workerSignatures must be one of ${SIGNATURE_RULES.join(', ')}, got '${rule}'`)
+  }
+  if (mode === 'mtls-only' && tls !== undefined && !resolveTls(tls).requestCert) {
+    problems.push('workerAuthMode mtls-only needs tls.ca, which signs the certificates of workers')
+  }
+  return problems
 }
 
 /** Never repeats the secret. */

@@ -1,13 +1,7 @@
 /** The whole orchestrator in one object, for a host program. */
 import { randomUUID } from 'node:crypto'
-import { BlueprintError, MAX_IDENTIFIER_LENGTH } from '@avtomatika/protocol'
-import {
-  fastify,
-  LogController,
-  type FastifyBaseLogger,
-  type FastifyInstance,
-  type FastifyPluginCallback,
-} from 'fastify'
+import { BlueprintError } from '@avtomatika/protocol'
+import type { FastifyInstance, FastifyPluginCallback } from 'fastify'
 import { pino, type Logger } from 'pino'
 import type { Blueprint } from '../blueprint/blueprint.ts'
 import { BlueprintRegistry } from '../blueprint/registry.ts'
@@ -17,8 +11,7 @@ import { Retention } from '../engine/schedules/retention.ts'
 import { Schedules } from '../engine/schedules/schedules.ts'
 import type { Strategy } from '../engine/matching/strategies.ts'
 import { Timetable } from '../engine/schedules/timetable.ts'
-import { answerUnroutable } from '../http/error-handler.ts'
-import { BODY_LIMIT, httpPlugin } from '../http/plugin.ts'
+import { httpPlugin } from '../http/plugin.ts'
 import type { RateLimitOptions } from '../http/rate-limits.ts'
 import { MemoryHistory, MemoryLimits, MemoryScheduler, MemoryStorage } from '../memory/index.ts'
 import { systemClock, type Clock } from '../ports/clock.ts'
@@ -29,7 +22,9 @@ import type { Scheduler } from '../ports/scheduler.ts'
 import type { Storage } from '../ports/storage.ts'
 import { HttpNotifier } from '../webhooks/http-notifier.ts'
 import { resolveConfig, type OrchestratorConfig, type ResolvedConfig } from './config.ts'
+import { createServer } from './create-server.ts'
 import { untilSignalled } from './until-signalled.ts'
+import { WorkerKeySource } from './worker-key-source.ts'
 
 export interface OrchestratorOptions {
   /** Default: in memory, gone with the process. */
@@ -73,9 +68,6 @@ export interface OrchestratorOptions {
   readonly logger?: Logger
 }
 
-/** Fastify's default, 100, is less than an id may have; what is longer than any is told so by us. */
-const MAX_PARAM_LENGTH = 4 * MAX_IDENTIFIER_LENGTH
-
 /** Any blueprint, whatever its input. */
 export type AnyBlueprint = Pick<Blueprint, 'name' | 'check' | 'define'>
 
@@ -98,6 +90,8 @@ export class OrchestratorEngine {
   readonly #blueprints = new BlueprintRegistry()
   readonly #engine: Engine
   readonly #rates: RateLimitOptions | null
+  readonly #storage: Storage
+  readonly #workerKeys: WorkerKeySource
   readonly #schedules: Schedules
   readonly #retention: Retention
   readonly #timetable: Timetable
@@ -111,6 +105,8 @@ export class OrchestratorEngine {
     this.#clock = options.clock ?? systemClock
     this.#log = options.logger ?? pino({ name: 'avtomatika' })
     const storage = options.storage ?? new MemoryStorage()
+    const instanceId = options.instanceId ?? randomUUID()
+    this.#storage = storage
     this.#engine = new Engine({
       storage,
       history: options.history ?? new MemoryHistory(),
@@ -119,12 +115,14 @@ export class OrchestratorEngine {
       clock: this.#clock,
       ids: systemIds,
       log: this.#log,
-      instanceId: options.instanceId ?? randomUUID(),
+      instanceId,
       notifier: options.notifier ?? (() => this.#httpNotifier()),
       ...(options.hooks && { hooks: options.hooks }),
       strategies: new Map(Object.entries(options.strategies ?? {})),
     })
     this.#rates = this.#ratesIn(storage)
+    const { workerTokens: tokens } = this.#config
+    this.#workerKeys = new WorkerKeySource({ tokens, storage, instanceId, log: this.#log })
     const tools = { clock: this.#clock, log: this.#log }
     const { schedules: configs, retainMs, retentionIntervalMs: everyMs } = this.#config
     const createJob = this.#engine.createJob.bind(this.#engine)
@@ -210,8 +208,9 @@ export class OrchestratorEngine {
     await this.stop()
   }
 
-  /** @throws ConfigError `CONFIG_INVALID` for schedules, BlueprintError for blueprints that cannot be used. */
+  /** @throws ConfigError `CONFIG_INVALID` for schedules and tokens, BlueprintError for blueprints that cannot be used. */
   async #startWork(): Promise<void> {
+    await this.#workerKeys.start()
     const duties = [...(await this.#schedules.duties()), this.#retention.duty()]
     this.#engine.start()
     this.#timetable.start(duties)
@@ -220,20 +219,12 @@ export class OrchestratorEngine {
   async #stopWork(): Promise<void> {
     const { shutdownTimeoutMs: graceMs } = this.#config
     this.#retention.stop()
+    this.#workerKeys.stop()
     await Promise.all([this.#timetable.stop(graceMs), this.#engine.stop(graceMs)])
   }
 
   async #listen(): Promise<string> {
-    const loggerInstance: FastifyBaseLogger = this.#log
-    const server = fastify({
-      loggerInstance,
-      bodyLimit: BODY_LIMIT,
-      // A line per request would cost more than many requests do.
-      logController: new LogController({ disableRequestLogging: true }),
-      forceCloseConnections: 'idle',
-      frameworkErrors: answerUnroutable,
-      routerOptions: { ignoreTrailingSlash: true, maxParamLength: MAX_PARAM_LENGTH },
-    })
+    const server = createServer({ log: this.#log, tls: this.#config.tls })
     this.#server = server
     try {
       await server.register(this.plugin)
@@ -251,13 +242,17 @@ export class OrchestratorEngine {
   }
 
   #routes(): FastifyPluginCallback {
-    const { clients, workerTokens, apiPrefix, settings } = this.#config
+    const { clients, apiPrefix, settings, workerAuthMode, workerSignatures } = this.#config
     const { approvalAuth, approvalSecret } = this.#config
     this.#plugin ??= httpPlugin({
       engine: this.#engine,
       blueprints: this.#blueprints,
       clients,
-      workerTokens,
+      workerKeys: this.#workerKeys.keys,
+      workerAuthMode,
+      workerSignatures,
+      tokenStore: this.#storage,
+      reloadWorkers: () => this.#workerKeys.reload(),
       apiPrefix,
       approvalAuth,
       approvalSecret,

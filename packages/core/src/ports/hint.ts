@@ -16,6 +16,7 @@ export type Hint =
   | ConnectedHint
   | StreamHint
   | StreamMarkHint
+  | WorkerTokensHint
 
 /** A task can be had. */
 export interface TaskHint {
@@ -74,4 +75,11 @@ export interface StreamHint {
 export interface StreamMarkHint {
   readonly kind: 'stream_mark'
   readonly id: string
+}
+
+/** The tokens that workers were given are others now: whoever reads them somewhere reads them again. */
+export interface WorkerTokensHint {
+  readonly kind: 'worker_tokens'
+  /** The orchestrator that says so, which has read them; empty: nobody knows, better look. */
+  readonly from: string
 }

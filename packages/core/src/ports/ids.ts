@@ -1,4 +1,4 @@
-import { randomUUID } from 'node:crypto'
+import { randomBytes, randomUUID } from 'node:crypto'
 
 /** Where identifiers and chance come from. */
 export interface Ids {
@@ -9,3 +9,8 @@ export interface Ids {
 }
 
 export const systemIds: Ids = { jobId: () => randomUUID(), chance: () => Math.random() }
+
+/** A text that nobody can guess: 256 bits, in characters that a header can carry. */
+export function systemSecret(): string {
+  return randomBytes(32).toString('base64url')
+}

@@ -29,6 +29,7 @@ import type { Lease } from './lease.ts'
 import type { LimitStore, LockStore } from './limit-store.ts'
 import type { ReputationStore } from './reputation-store.ts'
 import type { HandOver, Reservation, TaskStore } from './task-store.ts'
+import type { TokenStore } from './token-store.ts'
 import type { WorkerRecord, WorkerUpdate } from './worker-record.ts'
 
 /** One change of one job. */
@@ -218,7 +219,8 @@ export interface Storage
     MessageStore,
     AuditStore,
     LockStore,
-    LimitStore {
+    LimitStore,
+    TokenStore {
   /** Calls back after commits, never within one. Returns the way to stop. */
   onHint(listener: (hint: Hint) => void): () => void
   /**

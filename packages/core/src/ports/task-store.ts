@@ -26,6 +26,8 @@ export interface TaskClaim extends Lease {
   readonly capacity: number
   /** Nor more of some types than these. Default: no such limits. */
   readonly limits?: readonly TypeLimit[]
+  /** As in {@link HandOver}. */
+  readonly isToAcknowledge?: boolean
 }
 
 /** Of one type of tasks, a worker is to hold no more than some: what it holds by earlier claims counts. */
@@ -57,11 +59,27 @@ export interface HandOver extends Lease {
   readonly workerId: string
   /** The worker never holds more leases and reservations than this. */
   readonly capacity: number
+  /**
+   * The worker will say that it has got the task: until it lists it in a renewal, it has not received
+   * it (W8). Default false.
+   */
+  readonly isToAcknowledge?: boolean
+}
+
+/** A task whose lease has run out. */
+export interface LostTask {
+  readonly taskId: string
+  readonly jobId: string
+  /** The worker that it was given to, if that was to acknowledge it, and never did (W8). */
+  readonly unreceivedBy?: string
 }
 
 export interface TaskRenewal extends Lease {
   readonly workerId: string
-  /** Tasks the worker says it has; `all` when it does not list any (older workers). */
+  /**
+   * Tasks the worker says it has; `all` when it does not list any (older workers): then those that it
+   * has not received stay as they are.
+   */
   readonly taskIds: readonly string[] | 'all'
   /**
    * With a list: leases of this worker that it does not list, and that it was given before this
@@ -83,9 +101,7 @@ export interface TaskStore {
   /** Extends leases; returns the listed ids that this worker does not hold (it may drop them). */
   renewTasks(renewal: TaskRenewal): Promise<readonly string[]>
   /** Takes tasks whose lease has run out (S5), for somebody to tell their jobs (S10). */
-  claimLostTasks(
-    claim: Lease & { readonly limit: number },
-  ): Promise<readonly { readonly taskId: string; readonly jobId: string }[]>
+  claimLostTasks(claim: Lease & { readonly limit: number }): Promise<readonly LostTask[]>
   /** Makes all leases of a worker due now, and opens to all what was reserved for it (W7). */
   loseTasksOf(worker: { readonly workerId: string; readonly now: EpochMs }): Promise<void>
   /** Drops a task that no job waits for any more. */

@@ -1,6 +1,7 @@
 /** Jobs in every wait there is, made by `advance` itself, and the events to try on them. */
 import type { JsonObject } from '@avtomatika/protocol'
 import { advance } from '../../src/job/advance.ts'
+import { branchesIn } from '../../src/job/branch-table.ts'
 import type { Decision } from '../../src/job/decision.ts'
 import type { Effect, HistoryRecord, OfferedTask, RecordType } from '../../src/job/effect.ts'
 import type {
@@ -463,7 +464,7 @@ export function branchTask(job: Job, name: string): string {
 }
 
 export function branchOf({ wait }: Job, name: string): Branch {
-  const branches = wait?.for === 'branches' ? wait.branches : []
+  const branches = wait?.for === 'branches' ? branchesIn(wait.branches) : []
   const branch = branches.find((candidate) => candidate.name === name)
   if (branch === undefined) throw new Error(`The job waits for no branch ${name}.`)
   return branch

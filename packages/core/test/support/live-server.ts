@@ -2,6 +2,7 @@
 import { pino } from 'pino'
 import { onTestFinished } from 'vitest'
 import { OrchestratorEngine, type AnyBlueprint, type OrchestratorConfig } from '../../src/index.ts'
+import type { Clock } from '../../src/ports/clock.ts'
 import type { Storage } from '../../src/ports/storage.ts'
 import { until } from './engine-world.ts'
 import { openStorage } from './storage-under-test.ts'
@@ -53,12 +54,14 @@ export class LiveServer {
     blueprints: readonly AnyBlueprint[],
     config: OrchestratorConfig = {},
     storage: Storage = openStorage(),
+    clock?: Clock,
   ): Promise<LiveServer> {
     const lines: string[] = []
     const logger = pino({ level: 'debug' }, { write: (line: string) => void lines.push(line) })
     const engine = new OrchestratorEngine({
       storage,
       logger,
+      ...(clock && { clock }),
       config: {
         port: 0,
         clients: [

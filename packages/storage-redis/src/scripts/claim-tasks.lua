@@ -1,11 +1,11 @@
 -- Hands a worker the best tasks of its inbox and its classes (S7). ARGV: worker, now, end of the lease,
--- limit, capacity, most tasks by limited type in JSON, and for each class its id and its type ('' if that
--- is not limited). Reply: {payload, ...}.
+-- limit, capacity, most tasks by limited type in JSON, '1' if the worker is to acknowledge them, and for each
+-- class its id and its type ('' if that is not limited). Reply: {payload, ...}.
 local worker, now, expires = ARGV[1], ARGV[2], ARGV[3]
 local held = redis.call('ZCOUNT', P .. 'held:' .. worker, '(' .. now, '+inf')
 local room = math.min(tonumber(ARGV[4]), tonumber(ARGV[5]) - held)
 local fits, types, passed, claimed = {}, {}, {}, {}
-for i = 7, #ARGV, 2 do fits[ARGV[i]], types[ARGV[i]] = true, ARGV[i + 1] end
+for i = 8, #ARGV, 2 do fits[ARGV[i]], types[ARGV[i]] = true, ARGV[i + 1] end
 
 -- How many more tasks of each limited type the worker may hold.
 local left = cjson.decode(ARGV[6])
@@ -60,7 +60,7 @@ end
 -- Of each class; only the one that a task is taken from has another one then.
 local heads = {}
 if room > 0 then
-  for i = 7, #ARGV, 2 do heads[ARGV[i]] = head(ARGV[i]) end
+  for i = 8, #ARGV, 2 do heads[ARGV[i]] = head(ARGV[i]) end
 end
 
 while #claimed < room do
@@ -85,6 +85,7 @@ while #claimed < room do
   redis.call('SREM', P .. 'offered', best.id)
   local type = types[best.class]
   redis.call('HSET', P .. 'task:' .. best.id, 'w', worker, 'g', now, 'l', type)
+  if ARGV[7] == '1' then redis.call('HSET', P .. 'task:' .. best.id, 'k', '1') end
   if left[type] then left[type] = left[type] - 1 end
   redis.call('HDEL', P .. 'task:' .. best.id, 'c', 'd', 'm', 's')
   t_lease(best.id, worker, expires)

@@ -32,9 +32,35 @@ local apply = {
   record = function(op, id) q_push(P .. 'records', id, blob(op.b)) end,
 }
 
-local function put_job(entry)
+-- What is stored of a job: its version, its owner if it is quarantined, the marks of its leaves.
+local function stored_of(entry)
+  local f = redis.call('HMGET', P .. 'job:' .. entry.id, 'v', 'q', 'm')
+  return { version = f[1] or '0', owner = f[2], marks = j_marks(f[3]) }
+end
+
+-- Whether the leaves that are not sent are those that are stored.
+local function has_leaves(entry, stored)
+  for i, leaf in ipairs(entry.leaves or {}) do
+    if not leaf.b and leaf.m ~= stored.marks[i] then return false end
+  end
+  return true
+end
+
+local function put_leaves(key, leaves, stored)
+  local marks = {}
+  for i, leaf in ipairs(leaves) do
+    marks[i] = leaf.m
+    if leaf.b then redis.call('HSET', key, 'b' .. (i - 1), blob(leaf.b)) end
+  end
+  for i = #leaves + 1, #stored.marks do redis.call('HDEL', key, 'b' .. (i - 1)) end
+  if #marks > 0 then redis.call('HSET', key, 'm', table.concat(marks, ' '))
+  elseif #stored.marks > 0 then redis.call('HDEL', key, 'm') end
+end
+
+local function put_job(entry, stored)
   local key = P .. 'job:' .. entry.id
-  local owner = redis.call('HGET', key, 'q')
+  local owner = stored.owner
+  put_leaves(key, entry.leaves or {}, stored)
   if owner then
     redis.call('ZREM', P .. 'quarantined', entry.id)
     redis.call('ZREM', P .. 'quarantined:' .. owner, entry.id)
@@ -59,15 +85,16 @@ end
 
 for _, entry in ipairs(cjson.decode(ARGV[1])) do
   local same = entry.idem and known(entry.idem)
+  local stored = stored_of(entry)
   if same then
     replies[#replies + 1] = same
-  elseif (redis.call('HGET', P .. 'job:' .. entry.id, 'v') or '0') ~= entry.expected then
+  elseif stored.version ~= entry.expected or not has_leaves(entry, stored) then
     replies[#replies + 1] = { 'stale' }
   elseif entry.room and not t_have_room(entry.room) then
     replies[#replies + 1] = { 'full' }
   else
     local reply = { 'ok' }
-    put_job(entry)
+    put_job(entry, stored)
     for _, op in ipairs(entry.ops) do apply[op.k](op, op.id, entry.id, reply) end
     local idem = entry.idem
     if idem then

@@ -2,7 +2,8 @@
 -- by a worker, or lost.
 --   task:<id>      hash        p payload, c class, d demand, m member, s score, j job, a avoided worker,
 --                              u until when, r whom it is reserved for, w worker, g when it was given,
---                              l its type if the worker takes only so many of that
+--                              l its type if the worker takes only so many of that, k if the worker is to
+--                              acknowledge it and has not
 --   class:<id>     sorted set  by priority (highest first), then by order of offer
 --   classes        hash        class to its demand, of those with tasks
 --   inbox:<worker> sorted set  the same, of what is reserved for one worker
@@ -112,6 +113,7 @@ end
 local function t_hand_over(o)
   t_drop(o.id)
   redis.call('HSET', P .. 'task:' .. o.id, 'p', o.payload, 'j', o.job, 'w', o.to.worker, 'g', o.to.now)
+  if o.to.ack then redis.call('HSET', P .. 'task:' .. o.id, 'k', '1') end
   t_lease(o.id, o.to.worker, o.to.expires)
 end
 
@@ -125,15 +127,16 @@ local function t_have_room(hand_overs)
   return true
 end
 
--- Moves tasks whose lease has run out to the lost ones. Of a task that is itself lost only the lease ends.
+-- Moves tasks whose lease has run out to the lost ones: their job, and after a line break the worker, if it
+-- never acknowledged the task. Of a task that is itself lost only the lease ends.
 local function t_lose(now)
   local due =
     redis.call('ZRANGEBYSCORE', P .. 'leases', '-inf', now, 'WITHSCORES', 'LIMIT', 0, MOST_AT_ONCE)
   for i = 1, #due, 2 do
     local id = due[i]
-    local f = redis.call('HMGET', P .. 'task:' .. id, 'w', 'j')
+    local f = redis.call('HMGET', P .. 'task:' .. id, 'w', 'j', 'k')
     t_end_lease(id, f[1])
     redis.call('DEL', P .. 'task:' .. id)
-    if f[2] then q_put(P .. 'lost', id, due[i + 1], f[2]) end
+    if f[2] then q_put(P .. 'lost', id, due[i + 1], f[3] and (f[2] .. '\n' .. f[1]) or f[2]) end
   end
 end

@@ -10,7 +10,7 @@ import type { OfferedTask } from '../../job/effect.ts'
 import type { TaskClaimedEvent } from '../../job/event.ts'
 import type { Job } from '../../job/job.ts'
 import { find } from '../../job/on-task.ts'
-import { tasksOf } from '../../job/wait.ts'
+import type { EpochMs } from '../../job/vocabulary.ts'
 import type { Clock } from '../../ports/clock.ts'
 import {
   classIdOf,
@@ -21,12 +21,14 @@ import {
 import type { WorkerRecord } from '../../ports/worker-record.ts'
 import type { Executor } from '../steps/executor.ts'
 import type { HandedOff, WriteOutcome } from '../jobs/handed-off.ts'
+import { handOverLease } from './hand-over-lease.ts'
 import type { HandedTask } from './handed-task.ts'
 import type { Matchmaker } from '../matching/matchmaker.ts'
 import { mergeChanges, type Changed } from '../jobs/merge-changes.ts'
+import { Seating, type Match } from './seating.ts'
 import type { TakeBacks } from './take-backs.ts'
 import { isLimited } from '../matching/type-limits.ts'
-import { LOOK_AGAIN, type Guest, type WaitingRoom } from './waiting-room.ts'
+import { LOOK_AGAIN, type WaitingRoom } from './waiting-room.ts'
 
 export interface HandOffOptions {
   readonly clock: Clock
@@ -46,11 +48,6 @@ interface Handed {
   readonly handOvers: readonly HandOver[]
 }
 
-interface Match {
-  readonly guest: Guest
-  readonly tasks: OfferedTask[]
-}
-
 export class HandOff {
   readonly #options: HandOffOptions
 
@@ -62,13 +59,14 @@ export class HandOff {
   prepare(change: Changed, mayHandOver = true): HandedOff {
     const { executor } = this.#options
     const stepLease = executor.reserve(change)
-    const matches: Match[] = []
+    const seating = new Seating()
+    const { matches } = seating
     const settle = (handed: Handed, outcome: WriteOutcome): void => {
       if (stepLease !== undefined) executor.settle(handed.change.job, outcome)
       this.#answer(handed, matches, outcome)
     }
     try {
-      const reservations = this.#match(change, mayHandOver ? matches : undefined)
+      const reservations = this.#match(change, mayHandOver ? seating : undefined)
       const handed = this.#handOver(change, matches)
       const entry = {
         ...(handed.handOvers.length > 0 && { handOvers: handed.handOvers }),
@@ -84,16 +82,15 @@ export class HandOff {
   }
 
   /** Finds a waiting poll for each task, or says who should have it first. */
-  #match({ job, effects }: Changed, matches: Match[] | undefined): readonly Reservation[] {
+  #match({ job, effects }: Changed, seating: Seating | undefined): readonly Reservation[] {
     const reservations: Reservation[] = []
-    const offered = offeredIn(job)
     for (const effect of effects) {
       if (effect.kind !== 'offer_task') continue
       const { task } = effect
       // What was offered and withdrawn in one write is nobody's.
-      if (!offered.has(task.taskId)) continue
+      if (find(job, task.taskId)?.run.phase.kind !== 'offered') continue
       const reservation = this.#options.matchmaker.reservationFor(task)
-      const isSeated = matches !== undefined && this.#seat(task, reservation, matches)
+      const isSeated = seating !== undefined && this.#seat(task, reservation, seating)
       if (!isSeated && reservation !== undefined) {
         reservations.push(reservation)
       }
@@ -102,7 +99,7 @@ export class HandOff {
   }
 
   /** Whether a poll that waits here is to have the task. */
-  #seat(task: OfferedTask, reservation: Reservation | undefined, matches: Match[]): boolean {
+  #seat(task: OfferedTask, reservation: Reservation | undefined, seating: Seating): boolean {
     const { room, clock, learn } = this.#options
     // Whose turn it is, and who holds least, is known to the store alone.
     if (reservation !== undefined && reservation.choose !== 'best') return false
@@ -118,52 +115,47 @@ export class HandOff {
     const classId = classIdOf(demand)
     learn({ classId, demand })
     const guest = room.take(classId, isWanted, best?.workerId)
-    if (guest !== undefined) {
-      matches.push({ guest, tasks: [task] })
-      return true
-    }
     // Somebody who takes several at a time may have room left.
-    const seated = matches.find(
-      ({ guest: { worker, max }, tasks }) =>
-        tasks.length < max &&
-        isWanted(worker) &&
-        tasks.some((other) => classIdOf(other.demand) === classId),
-    )
-    seated?.tasks.push(task)
-    return seated !== undefined
+    if (guest === undefined) return seating.seatBeside(task, classId, isWanted)
+    seating.seat(guest, task, classId)
+    return true
   }
 
   #handOver(change: Changed, matches: readonly Match[]): Handed {
     const { clock, leaseMs } = this.#options
     const now = clock.now()
     const handOvers: HandOver[] = []
-    let handed = change
+    const claims: Changed[] = []
+    let { job } = change
     for (const { guest, tasks } of matches) {
       const { workerId, maxConcurrentTasks: capacity } = guest.worker
       for (const { taskId } of tasks) {
-        handed = this.#claim(handed, { kind: 'task_claimed', at: now, taskId, workerId })
-        handOvers.push({ taskId, workerId, capacity, now, leaseMs })
+        const claim = this.#claim(job, { kind: 'task_claimed', at: now, taskId, workerId })
+        claims.push(claim)
+        job = claim.job
+        const lease = handOverLease(guest.worker, leaseMs)
+        handOvers.push({ taskId, workerId, capacity, now, ...lease })
       }
     }
-    return { change: handed, handOvers }
+    return { change: mergeChanges([change, ...claims]) ?? change, handOvers }
   }
 
-  /** Adds to a change that a worker has one of its tasks. */
-  #claim(change: Changed, event: TaskClaimedEvent): Changed {
-    const decision = this.#options.decide(change.job, event)
-    if (decision.kind !== 'changed') {
-      const message = `Task ${event.taskId} was offered, and could not be claimed.`
-      throw new InternalError('INTERNAL', { message })
-    }
-    return mergeChanges(change, decision)
+  /** That a worker has one of a job's tasks. */
+  #claim(job: Job, event: TaskClaimedEvent): Changed {
+    const decision = this.#options.decide(job, event)
+    if (decision.kind === 'changed') return decision
+    const message = `Task ${event.taskId} was offered, and could not be claimed.`
+    throw new InternalError('INTERNAL', { message })
   }
 
   #answer({ change, handOvers }: Handed, matches: readonly Match[], outcome: WriteOutcome): void {
     const { takeBacks } = this.#options
+    const { leaseMs } = this.#options
+    const leases = new Map(handOvers.map(({ taskId, now }) => [taskId, now + leaseMs]))
     for (const { guest, tasks } of matches) {
       if (outcome === 'written') {
         for (const task of tasks) takeBacks.noteHanded(task)
-        guest.answer({ tasks: tasks.map((task) => handedTask(change, task, handOvers)) })
+        guest.answer({ tasks: tasks.map((task) => handedTask(change, task, leases)) })
         continue
       }
       // A call of nobody's: the poll looks once more, and waits again.
@@ -179,18 +171,12 @@ export class HandOff {
 function handedTask(
   { job }: Changed,
   task: OfferedTask,
-  handOvers: readonly HandOver[],
+  leases: ReadonlyMap<string, EpochMs>,
 ): HandedTask {
   const phase = find(job, task.taskId)?.run.phase
-  const lease = handOvers.find(({ taskId }) => taskId === task.taskId)
   return {
     task,
-    leaseExpiresAt: lease === undefined ? 0 : lease.now + lease.leaseMs,
+    leaseExpiresAt: leases.get(task.taskId) ?? 0,
     deadlineAt: phase?.kind === 'claimed' ? phase.deadlineAt : 0,
   }
-}
-
-function offeredIn({ wait }: Job): ReadonlySet<string> {
-  const offered = tasksOf(wait).filter(({ run }) => run.phase.kind === 'offered')
-  return new Set(offered.map(({ run }) => run.taskId))
 }

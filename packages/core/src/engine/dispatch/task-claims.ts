@@ -1,8 +1,10 @@
 /** Takes tasks out of the store for a worker, and makes that true in their jobs. */
 import { find } from '../../job/on-task.ts'
+import type { EpochMs } from '../../job/vocabulary.ts'
 import type { ClaimedTask } from '../../ports/task-store.ts'
 import type { WorkerRecord } from '../../ports/worker-record.ts'
 import type { EngineParts } from '../engine-parts.ts'
+import { handOverLease } from './hand-over-lease.ts'
 import type { HandedTask } from './handed-task.ts'
 import type { InputSchemas } from '../matching/input-schemas.ts'
 import type { Poll } from './poll.ts'
@@ -55,7 +57,8 @@ export class TaskClaims {
     const classIds = this.#room.classesFor(worker)
     if (classIds.length === 0) return Promise.resolve([])
     const limits = typeLimits(worker, (type) => this.#room.classesOf(type, classIds))
-    const claim = { workerId, classIds, limit, capacity, now: clock.now(), leaseMs: this.#leaseMs }
+    const lease = handOverLease(worker, this.#leaseMs)
+    const claim = { workerId, classIds, limit, capacity, now: clock.now(), ...lease }
     return storage.claimTasks({ ...claim, ...(limits.length > 0 && { limits }) })
   }
 
@@ -74,7 +77,7 @@ export class TaskClaims {
   /** The claim becomes true in the job, or the task turns out to be wanted no more. */
   async #handOver(worker: WorkerRecord, claim: ClaimedTask): Promise<HandedTask | undefined> {
     const { storage, clock, writer } = this.#parts
-    const { task, leaseExpiresAt } = claim
+    const { task } = claim
     const { workerId } = worker
     const event = { kind: 'task_claimed', at: clock.now(), taskId: task.taskId, workerId } as const
     if (!this.#inputs.takes(worker, task)) {
@@ -86,6 +89,7 @@ export class TaskClaims {
       const run = decision.kind === 'changed' ? find(decision.job, task.taskId)?.run : undefined
       if (run?.phase.kind === 'claimed') {
         this.#takeBacks.noteHanded(task)
+        const leaseExpiresAt = this.#onceReceived(worker, claim)
         return { task, leaseExpiresAt, deadlineAt: run.phase.deadlineAt }
       }
       await storage.dropTask(task.taskId)
@@ -94,5 +98,10 @@ export class TaskClaims {
       this.#takeBacks.noteClaimed(task, workerId)
       throw error
     }
+  }
+
+  /** Until when a worker has a task that has reached it: an acknowledgement makes the lease a full one. */
+  #onceReceived(worker: WorkerRecord, { leaseExpiresAt }: ClaimedTask): EpochMs {
+    return leaseExpiresAt + this.#leaseMs - handOverLease(worker, this.#leaseMs).leaseMs
   }
 }

@@ -2,6 +2,7 @@
 import type { TaskClass } from '../../ports/task-store.ts'
 import type { WorkerRecord } from '../../ports/worker-record.ts'
 import { fits } from '../matching/eligibility.ts'
+import { ClassFits } from './class-fits.ts'
 import type { HandedTask } from './handed-task.ts'
 
 /** A task that somebody should look for. */
@@ -56,6 +57,7 @@ interface OpenClass extends TaskClass {
 export class WaitingRoom {
   readonly #byWorker = new Map<string, Set<Entry>>()
   readonly #classes = new Map<string, OpenClass>()
+  readonly #fits = new ClassFits<OpenClass>()
   #size = 0
   #calls = 0
 
@@ -69,8 +71,11 @@ export class WaitingRoom {
     if (this.#classes.has(classId)) return
     const made = { classId, demand, entries: new Set<Entry>() }
     this.#classes.set(classId, made)
+    this.#fits.learn(made)
     for (const entries of this.#byWorker.values()) {
-      for (const entry of entries) join(entry, made)
+      for (const entry of entries) {
+        if (fits(entry.worker, demand)) join(entry, made)
+      }
     }
   }
 
@@ -78,13 +83,13 @@ export class WaitingRoom {
     const known = this.#classes.get(classId)
     if (known === undefined) return
     this.#classes.delete(classId)
+    this.#fits.forget(known)
     for (const { classes } of known.entries) classes.delete(known)
   }
 
   /** The classes that a worker could take tasks of. */
   classesFor(worker: WorkerRecord): readonly string[] {
-    const classes = [...this.#classes.values()].filter(({ demand }) => fits(worker, demand))
-    return classes.map(({ classId }) => classId)
+    return this.#fits.of(worker).map(({ classId }) => classId)
   }
 
   /** Those of some classes that are of a type of tasks. */
@@ -185,7 +190,7 @@ export class WaitingRoom {
     const { workerId } = entry.worker
     this.#byWorker.set(workerId, (this.#byWorker.get(workerId) ?? new Set()).add(entry))
     this.#size += 1
-    for (const each of this.#classes.values()) join(entry, each)
+    for (const each of this.#fits.of(entry.worker)) join(entry, each)
   }
 
   #depart(entry: Entry): boolean {
@@ -200,7 +205,6 @@ export class WaitingRoom {
 }
 
 function join(entry: Entry, openClass: OpenClass): void {
-  if (!fits(entry.worker, openClass.demand)) return
   openClass.entries.add(entry)
   entry.classes.add(openClass)
 }

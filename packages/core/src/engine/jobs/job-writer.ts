@@ -114,15 +114,16 @@ export class JobWriter {
   async #decideAll(job: Job | undefined, words: readonly Word[]): Promise<Verdicts> {
     const verdicts: PromiseSettledResult<Decision>[] = []
     const events: JobEvent[] = []
-    let change: Changed | undefined
+    const changes: Changed[] = []
+    let latest = job
     for (const { source } of words) {
       try {
-        const latest = change?.job ?? job
         const event = typeof source === 'function' ? await source(latest) : source
         const decision = this.decide(latest, event)
         if (decision.kind === 'changed') {
-          change = mergeChanges(change, decision)
+          changes.push(decision)
           events.push(event)
+          latest = decision.job
         }
         verdicts.push({ status: 'fulfilled', value: decision })
       } catch (reason) {
@@ -130,7 +131,7 @@ export class JobWriter {
         verdicts.push({ status: 'rejected', reason })
       }
     }
-    return { change, events, verdicts }
+    return { change: mergeChanges(changes), events, verdicts }
   }
 
   /** Writes the first document of a job. */
@@ -151,6 +152,21 @@ export class JobWriter {
       listeners.delete(listener)
       if (listeners.size === 0) this.#watchers.delete(jobId)
     }
+  }
+
+  /**
+   * A job as this process has written it since, which saves a read; there may be later ones by others.
+   * @returns `undefined` if there is none to be had here.
+   */
+  findNewer({ id, version }: Job): Job | undefined {
+    const recent = this.#recent.find(id)
+    return recent !== undefined && recent.version > version ? recent : undefined
+  }
+
+  /** A job has ended, here or elsewhere: what is remembered of it is past. */
+  announceEnd(jobId: string): void {
+    this.#recent.forget(jobId)
+    this.announce(jobId)
   }
 
   /** Tells local watchers of a job that it changed. */

@@ -1,6 +1,6 @@
 /**
- * Words with the same key are dealt with one batch after the other: a word that comes first is dealt with
- * at once, and those that come meanwhile together after it. Other keys go on beside.
+ * Words with the same key are dealt with one batch after the other: what is said in one turn is dealt with
+ * together right after it, and what comes meanwhile together after that. Other keys go on beside.
  */
 
 interface Waiting<Word, Answer> {
@@ -41,7 +41,8 @@ export class Lanes<Word, Answer> {
       }
       const opened = [waiting]
       this.#lanes.set(key, opened)
-      void this.#drain(key, opened)
+      // Fifty results that came in one message are said in one turn.
+      queueMicrotask(() => void this.#drain(key, opened))
     })
   }
 

@@ -3,15 +3,20 @@ import type { Effect } from '../../job/effect.ts'
 
 export type Changed = Extract<Decision, { kind: 'changed' }>
 
-/** Two changes of a job, one upon the other, as one write: of each timer the last word counts. */
-export function mergeChanges(first: Changed | undefined, second: Changed): Changed {
-  if (first === undefined) return second
-  const moved = new Set(second.effects.map(timerOf))
-  const before = first.effects.filter((effect) => {
+/**
+ * Changes of a job, one upon the other, as one write: of each timer the last word counts.
+ * @returns `undefined` for none.
+ */
+export function mergeChanges(changes: readonly Changed[]): Changed | undefined {
+  const last = changes.at(-1)
+  if (last === undefined || changes.length === 1) return last
+  const effects = changes.flatMap((change) => change.effects)
+  const lastWords = new Map(effects.map((effect, place) => [timerOf(effect), place]))
+  const isSaid = (effect: Effect, place: number): boolean => {
     const timer = timerOf(effect)
-    return timer === undefined || !moved.has(timer)
-  })
-  return { kind: 'changed', job: second.job, effects: [...before, ...second.effects] }
+    return timer === undefined || lastWords.get(timer) === place
+  }
+  return { kind: 'changed', job: last.job, effects: effects.filter(isSaid) }
 }
 
 /** The timer that an effect sets or clears. */

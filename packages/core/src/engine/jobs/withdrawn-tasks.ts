@@ -2,7 +2,8 @@
 import type { JobEvent } from '../../job/event.ts'
 import type { Job } from '../../job/job.ts'
 import { asClaimed } from '../../job/task-run.ts'
-import { tasksOf } from '../../job/wait.ts'
+import type { TaskInWait } from '../../job/task.ts'
+import { tasksApart } from '../../job/wait.ts'
 import type { Withdrawal } from '../../ports/hint.ts'
 
 /**
@@ -18,13 +19,14 @@ export function withdrawnTasks(
   const reported = new Set(
     events.flatMap((event) => (event.kind === 'task_result' ? event.taskId : [])),
   )
-  const still = holdersIn(after)
-  return [...holdersIn(before)]
+  const apart = tasksApart(before.wait, after.wait)
+  const still = holdersOf(apart.after)
+  return [...holdersOf(apart.before)]
     .filter(([taskId, workerId]) => !reported.has(taskId) && still.get(taskId) !== workerId)
     .map(([taskId, workerId]) => ({ workerId, jobId: after.id, taskId }))
 }
 
-function holdersIn({ wait }: Job): ReadonlyMap<string, string> {
-  const claimed = tasksOf(wait).flatMap(({ run }) => asClaimed(run) ?? [])
+function holdersOf(tasks: readonly TaskInWait[]): ReadonlyMap<string, string> {
+  const claimed = tasks.flatMap(({ run }) => asClaimed(run) ?? [])
   return new Map(claimed.map(({ taskId, phase }) => [taskId, phase.workerId]))
 }

@@ -2,8 +2,8 @@
  * The second phase of a hand-over, for workers that say that they have got a task: one that is not
  * acknowledged in time never reached its worker, and is offered again at the price of no retry (W8).
  *
- * Only the orchestrator that handed a task over waits for its acknowledgement. If that one dies, the
- * worker's next list of tasks brings it back.
+ * Only the orchestrator that handed a task over waits for its acknowledgement. If that one dies, the lease
+ * runs out a little later, which is as short until the acknowledgement; see `handOverLease`.
  */
 import type { OfferedTask } from '../../job/effect.ts'
 import type { EngineParts } from '../engine-parts.ts'

@@ -45,6 +45,11 @@ export class JobStreams {
     this.#parts = parts
   }
 
+  /** Streams that are read. */
+  get size(): number {
+    return this.#readers
+  }
+
   /**
    * Begins to read a job.
    * @param job - as its reader may see it, just read.
@@ -132,7 +137,8 @@ export class JobStreams {
     const looking = async (): Promise<void> => {
       while (watch.isToLookAgain && watch.readers.size > 0) {
         watch.isToLookAgain = false
-        const job = await this.#parts.storage.findJob(jobId)
+        const { writer, storage } = this.#parts
+        const job = writer.findNewer(watch.job) ?? (await storage.findJob(jobId))
         if (job === undefined) endAll(watch.readers, 'job_gone')
         else await this.#tell(watch, job)
       }

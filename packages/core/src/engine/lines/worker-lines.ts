@@ -4,13 +4,13 @@
  */
 import type { WorkerFeature } from '@avtomatika/protocol'
 import type { Hint, Withdrawal } from '../../ports/hint.ts'
-import type { WorkerRecord } from '../../ports/worker-record.ts'
 import { Acknowledgements } from './acknowledgements.ts'
 import { ChunkIntake } from './chunk-intake.ts'
 import type { EngineParts } from '../engine-parts.ts'
 import type { HandedTask } from '../dispatch/handed-task.ts'
 import { JobStreams } from './job-streams.ts'
 import { LiveConnections } from './live-connections.ts'
+import { hasFeature } from '../workers/has-feature.ts'
 import type { Roster } from '../workers/roster.ts'
 import type { TakeBacks } from '../dispatch/take-backs.ts'
 import { Withdrawals } from './withdrawals.ts'
@@ -110,9 +110,4 @@ export class WorkerLines {
     this.streams.stop()
     await this.#acknowledgements.stop()
   }
-}
-
-function hasFeature({ registration }: WorkerRecord, feature: WorkerFeature): boolean {
-  const said = registration['features']
-  return Array.isArray(said) && said.includes(feature)
 }

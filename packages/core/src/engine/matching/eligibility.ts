@@ -46,6 +46,17 @@ export function mismatch(worker: Candidate, demand: TaskDemand): Mismatch | null
   )
 }
 
+/** Whether a worker gets nothing any more, whatever it could do. */
+export function isLeaving(worker: Pick<Candidate, 'status' | 'isDraining'>): boolean {
+  return leavingMismatch(worker) !== null
+}
+
+/** Whether a worker surely fits what it fitted before: told at a glance. */
+export function isUnchanged(before: Candidate, now: Candidate): boolean {
+  const isSaidTheSame = before.registration === now.registration && before.skills === now.skills
+  return isSaidTheSame && isLeaving(before) === isLeaving(now)
+}
+
 /**
  * The worker with only those of its skills that it can start now; without names, with all. One that is
  * trusted less than `minReputation` has none.
@@ -103,7 +114,10 @@ function costMismatch(worker: Candidate, { type, maxCost }: TaskDemand): Mismatc
   return because('cost', 'costs too much', `at most ${maxCost}, asks ${cost}`)
 }
 
-function leavingMismatch({ status, isDraining }: Candidate): Mismatch | null {
+function leavingMismatch({
+  status,
+  isDraining,
+}: Pick<Candidate, 'status' | 'isDraining'>): Mismatch | null {
   if (status === 'draining' || isDraining === true) return because('draining', 'is draining')
   return status === 'offline' ? because('offline', 'is offline') : null
 }

@@ -9,7 +9,7 @@ import type { EpochMs } from '../../job/vocabulary.ts'
 import type { Clock } from '../../ports/clock.ts'
 import { classIdOf, type Reservation } from '../../ports/task-store.ts'
 import type { WorkerRecord } from '../../ports/worker-record.ts'
-import { fits } from './eligibility.ts'
+import { fits, isUnchanged } from './eligibility.ts'
 import type { Roster } from '../workers/roster.ts'
 import { choose, rank, rankBy, type Ranking, type Strategies, type Strategy } from './strategies.ts'
 
@@ -27,8 +27,6 @@ interface ClassOfWorkers {
   readonly workers: Map<string, WorkerRecord>
   /** By strategy. Putting thousands in order for each task would take longer than all the rest. */
   readonly rankings: Map<string, { readonly ranking: Ranking; readonly until: EpochMs }>
-  /** Tasks that were offered so far. */
-  offers: number
 }
 
 export interface MatchmakerOptions {
@@ -50,6 +48,8 @@ export class Matchmaker {
   readonly #onStrategyError: (error: unknown) => void
   /** The class that was used longest ago stands first. */
   readonly #classes = new Map<string, ClassOfWorkers>()
+  /** Tasks of a type that were given out in turn so far, whatever else they demand. */
+  readonly #turns = new Map<string, number>()
 
   constructor(options: MatchmakerOptions) {
     const { roster, clock, minReputation = 0, strategies = new Map() } = options
@@ -59,10 +59,12 @@ export class Matchmaker {
     this.#strategies = strategies
     this.#onStrategyError = options.onStrategyError ?? (() => undefined)
     roster.onChange((workerId, { before, now }) => {
-      const isSame = before !== undefined && now !== undefined && ranksTheSame(before, now)
+      const isHere = before !== undefined && now !== undefined
+      const isSame = isHere && ranksTheSame(before, now)
+      const fitsTheSame = isHere && isUnchanged(before, now)
       for (const { demand, workers, rankings } of this.#classes.values()) {
         const wasIn = workers.delete(workerId)
-        const isIn = now !== undefined && fits(now, demand)
+        const isIn = now !== undefined && (fitsTheSame ? wasIn : fits(now, demand))
         if (isIn) workers.set(workerId, now)
         if (wasIn !== isIn || (isIn && !isSame)) rankings.clear()
       }
@@ -79,12 +81,23 @@ export class Matchmaker {
       (ofClass.workers.get(workerId)?.expiresAt ?? 0) > now &&
       workerId !== avoid?.workerId &&
       !this.#roster.hasMissed(workerId)
-    const choice = choose(this.#rankingOf(ofClass, strategy, now), {
-      isAble,
-      turn: ofClass.offers,
-    })
-    ofClass.offers += 1
+    const ranking = this.#rankingOf(ofClass, strategy, now)
+    const turn = ranking.choose === 'turn' ? this.#nextTurn(demand.type) : 0
+    const choice = choose(ranking, { isAble, turn })
     return choice && { taskId, ...choice, now, until: now + RESERVATION_MS }
+  }
+
+  /**
+   * By type, as the store counts: where hardly two tasks demand the same, those that stand last would
+   * never be named if each class began with the first.
+   */
+  #nextTurn(type: string): number {
+    const turn = this.#turns.get(type) ?? 0
+    this.#turns.delete(type)
+    this.#turns.set(type, turn + 1)
+    const [oldest] = this.#turns.keys()
+    if (this.#turns.size > MAX_CLASSES && oldest !== undefined) this.#turns.delete(oldest)
+    return turn
   }
 
   #rankingOf({ workers, demand, rankings }: ClassOfWorkers, name: string, now: EpochMs): Ranking {
@@ -125,7 +138,7 @@ export class Matchmaker {
     for (const worker of this.#roster.all()) {
       if (fits(worker, demand)) workers.set(worker.workerId, worker)
     }
-    return { demand, workers, rankings: new Map(), offers: 0 }
+    return { demand, workers, rankings: new Map() }
   }
 }
 

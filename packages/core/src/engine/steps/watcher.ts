@@ -4,8 +4,10 @@
  */
 import type { TimerFiredEvent } from '../../job/event.ts'
 import type { Job } from '../../job/job.ts'
-import { taskDeadline, tasksOf } from '../../job/wait.ts'
+import { taskDeadline } from '../../job/task-deadline.ts'
+import { tasksOf } from '../../job/wait.ts'
 import type { DueDeadline, Storage } from '../../ports/storage.ts'
+import type { LostTask } from '../../ports/task-store.ts'
 import { allEnded } from './all-ended.ts'
 import type { EngineParts } from '../engine-parts.ts'
 import { Loop } from '../loop.ts'
@@ -91,8 +93,9 @@ export class Watcher {
     return missed.length
   }
 
-  async #lose({ taskId, jobId }: { taskId: string; jobId: string }): Promise<void> {
+  async #lose({ taskId, jobId, unreceivedBy }: LostTask): Promise<void> {
     const { storage, clock, writer, log } = this.#parts
+    if (unreceivedBy !== undefined) return this.#takeBack({ taskId, jobId }, unreceivedBy)
     const decision = await writer.apply(jobId, { kind: 'task_lost', at: clock.now(), taskId })
     if (decision.kind !== 'changed') return storage.dropTask(taskId)
     log.warn({ jobId, taskId }, 'the worker of a task was lost')
@@ -103,6 +106,21 @@ export class Watcher {
       const isGone = this.#roster.find(workerId, clock.now()) === undefined
       if (effect.record.type === 'task_lost' && isGone) this.#reputations.note(workerId, 'lost')
     }
+  }
+
+  /** A task never reached its worker: it is offered again, at the price of no retry (W8). */
+  async #takeBack(
+    { taskId, jobId }: Pick<LostTask, 'taskId' | 'jobId'>,
+    workerId: string,
+  ): Promise<void> {
+    const { storage, clock, writer, log } = this.#parts
+    // Only what was claimed can be handed back, and its job may not have heard of the claim.
+    await writer.apply(jobId, { kind: 'task_claimed', at: clock.now(), taskId, workerId })
+    const outcome = { kind: 'handed_back' } as const
+    const event = { kind: 'task_result', at: clock.now(), taskId, workerId, outcome } as const
+    const { kind } = await writer.apply(jobId, { ...event, chance: 0 })
+    if (kind !== 'changed') return storage.dropTask(taskId)
+    log.warn({ jobId, taskId, workerId }, 'a task was not acknowledged; it is offered again')
   }
 
   async #fire(deadline: DueDeadline): Promise<void> {

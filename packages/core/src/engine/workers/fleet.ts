@@ -112,6 +112,26 @@ export class Fleet {
     return { cancelTaskIds, lacksSkills }
   }
 
+  /**
+   * Takes in which of its skills a worker has loaded, as its polls say. Costs nothing while that is what
+   * is known of it. Models that it named in a heartbeat stay; no poll tells of them.
+   */
+  async noteHot(workerId: string, hotSkills: readonly string[]): Promise<void> {
+    const { storage, clock } = this.#parts
+    const now = clock.now()
+    const known = this.#roster.find(workerId, now)
+    if (known !== undefined && isAsHot(known, hotSkills)) return
+    const latest = await storage.findWorker({ workerId, now })
+    // The poll itself says that it is not known.
+    if (latest === undefined) return
+    const changes = { hotSkills: [...hotSkills, ...modelsOf(latest, hotSkills)] }
+    // Asking keeps nobody alive (D-41).
+    const update = { workerId, now, expiresAt: latest.expiresAt, changes }
+    const isNews = !isAsHot(latest, hotSkills)
+    const worker = isNews ? await storage.updateWorker(update) : latest
+    if (worker !== undefined) this.#roster.put(worker)
+  }
+
   /** Which skills can be had, from how many, at what price. */
   async catalog(): Promise<SkillCatalog> {
     return skillCatalog(await this.list(), this.#minReputation)
@@ -190,6 +210,22 @@ function changesOf(beat: Heartbeat): WorkerUpdate['changes'] {
     ...(skills !== undefined && { skills: skills.map(skillOf) }),
     ...(isHotTold && { hotSkills: [...(hotSkills ?? []), ...(hotCache ?? [])] }),
   }
+}
+
+/** Whether the skills that a worker has loaded are those that are known, in whatever order. */
+function isAsHot(worker: WorkerRecord, hotSkills: readonly string[]): boolean {
+  const models = modelsOf(worker, hotSkills)
+  const known = new Set(worker.hotSkills)
+  return (
+    known.size === new Set([...hotSkills, ...models]).size &&
+    hotSkills.every((name) => known.has(name))
+  )
+}
+
+/** What a worker has loaded that is none of its skills. */
+function modelsOf({ skills, hotSkills }: WorkerRecord, but: readonly string[]): readonly string[] {
+  const not = new Set([...but, ...skills.map(({ name }) => name)])
+  return hotSkills.filter((name) => !not.has(name))
 }
 
 /** Signatures and their timestamps are material for a replay, so they are not kept (D-59). */

@@ -1,10 +1,14 @@
 /** The workers as this orchestrator last saw them: at most about a second old. */
+import { isDeepStrictEqual } from 'node:util'
 import type { EpochMs } from '../../job/vocabulary.ts'
+import type { ReputationStore } from '../../ports/reputation-store.ts'
 import type { WorkerStore } from '../../ports/storage.ts'
 import type { WorkerRecord } from '../../ports/worker-record.ts'
 
 /** What comes back with time makes nobody another worker; only changes of this size are told. */
 const NOTICEABLE = 0.002
+
+type Store = Pick<WorkerStore, 'changedWorkers'> & Pick<ReputationStore, 'readReputations'>
 
 /** Told who is new, changed or gone: as it was before, and as it is now. */
 type Listener = (
@@ -13,16 +17,18 @@ type Listener = (
 ) => void
 
 export class Roster {
-  readonly #store: Pick<WorkerStore, 'changedWorkers'>
+  readonly #store: Store
   readonly #workers = new Map<string, WorkerRecord>()
   /** Workers that let a reservation run out, by when they were last heard of then. */
   readonly #missed = new Map<string, EpochMs>()
   /** Those that are known apart from the registry, whose records are older. */
   readonly #reputations = new Map<string, number>()
+  /** Workers whose reputation was asked for. */
+  readonly #rated = new Set<string>()
   readonly #listeners = new Set<Listener>()
   #cursor: string | undefined
 
-  constructor(store: Pick<WorkerStore, 'changedWorkers'>) {
+  constructor(store: Store) {
     this.#store = store
   }
 
@@ -36,7 +42,14 @@ export class Roster {
       ...(this.#cursor !== undefined && { since: this.#cursor }),
       now,
     })
+    // A record has the reputation of its registration. An orchestrator that has just started must not take
+    // it for what is thought of the worker now.
+    const strangers = workers.map(({ workerId }) => workerId).filter((id) => !this.#rated.has(id))
+    const query = { workerIds: strangers, now }
+    const known = strangers.length > 0 ? await this.#store.readReputations(query) : []
     this.#cursor = cursor
+    for (const { workerId, reputation } of known) this.#reputations.set(workerId, reputation)
+    for (const workerId of strangers) this.#rated.add(workerId)
     for (const worker of workers) this.put(worker)
     for (const workerId of removed) this.remove(workerId)
     for (const worker of this.#workers.values()) {
@@ -51,8 +64,9 @@ export class Roster {
   put(said: WorkerRecord): void {
     const { workerId, lastSeenAt } = said
     const reputation = this.#reputations.get(workerId) ?? said.reputation
-    const worker = reputation === said.reputation ? said : { ...said, reputation }
     const before = this.#workers.get(workerId)
+    const kept = before === undefined ? said : inTheSameWords(said, before)
+    const worker = reputation === said.reputation ? kept : { ...kept, reputation }
     this.#workers.set(workerId, worker)
     if ((this.#missed.get(workerId) ?? Infinity) < lastSeenAt) this.#missed.delete(workerId)
     for (const listener of this.#listeners) listener(workerId, { before, now: worker })
@@ -64,6 +78,7 @@ export class Roster {
     this.#workers.delete(workerId)
     this.#missed.delete(workerId)
     this.#reputations.delete(workerId)
+    this.#rated.delete(workerId)
     for (const listener of this.#listeners) listener(workerId, { before, now: undefined })
   }
 
@@ -71,6 +86,7 @@ export class Roster {
   setReputation(workerId: string, reputation: number): void {
     const worker = this.#workers.get(workerId)
     if (worker === undefined) return
+    this.#rated.add(workerId)
     const change = Math.abs(worker.reputation - reputation)
     if (change < NOTICEABLE && (reputation !== 1 || change === 0)) return
     this.#reputations.set(workerId, reputation)
@@ -86,6 +102,13 @@ export class Roster {
     return this.#workers.values()
   }
 
+  /** How many there are. */
+  count(now: EpochMs): number {
+    let live = 0
+    for (const { expiresAt } of this.#workers.values()) if (expiresAt > now) live += 1
+    return live
+  }
+
   /** A worker did not come for what was reserved for it: it is not waited for until it is heard of. */
   noteMiss(workerId: string): void {
     const worker = this.#workers.get(workerId)
@@ -99,5 +122,18 @@ export class Roster {
 
   hasMissed(workerId: string): boolean {
     return this.#missed.has(workerId)
+  }
+}
+
+/**
+ * What a worker says again is the object that it was before: what is known of that, such as whom it fits,
+ * need not be found out at each sign of life.
+ */
+function inTheSameWords(said: WorkerRecord, before: WorkerRecord): WorkerRecord {
+  const { registration, skills } = before
+  return {
+    ...said,
+    ...(isDeepStrictEqual(said.registration, registration) && { registration }),
+    ...(isDeepStrictEqual(said.skills, skills) && { skills }),
   }
 }

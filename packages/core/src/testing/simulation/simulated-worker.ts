@@ -29,11 +29,14 @@ class Lost extends Error {}
 export class SimulatedWorker {
   readonly #options: SimulatedWorkerOptions
   readonly #tasks = new Map<string, HandedTask>()
+  /** Half of them say that they have got a task. */
+  readonly #acknowledges: boolean
   #registered = false
   #polling = false
 
   constructor(options: SimulatedWorkerOptions) {
     this.#options = options
+    this.#acknowledges = options.random.chance(0.5)
   }
 
   start(): void {
@@ -65,7 +68,8 @@ export class SimulatedWorker {
     const { workerId, random } = this.#options
     if (!this.#registered) {
       const said = { worker_id: workerId, supported_skills: ['work'], max_concurrent_tasks: 2 }
-      const body = { ...said, cost_per_second: random.between(1, 2) }
+      const features = this.#acknowledges ? ['acks'] : []
+      const body = { ...said, features, cost_per_second: random.between(1, 2) }
       await this.#call((engine) => engine.fleet.register(normaliseRegistration(body)))
       this.#registered = true
     }
@@ -82,10 +86,27 @@ export class SimulatedWorker {
     try {
       const signal = new AbortController().signal
       const poll = { workerId, waitMs: POLL_MS, max: 2, signal }
-      const tasks = await this.#call((engine) => engine.dispatcher.poll(poll))
+      const tasks = await this.#call(async (engine) => {
+        const handed = await engine.dispatcher.poll(poll)
+        await engine.lines.handed(handed, workerId)
+        return handed
+      })
       for (const task of tasks) this.#work(task)
+      if (this.#acknowledges && tasks.length > 0) void this.#acknowledge(tasks)
     } finally {
       this.#polling = false
+    }
+  }
+
+  /** Sent once: its next list of tasks says the same. */
+  async #acknowledge(tasks: readonly HandedTask[]): Promise<void> {
+    const { workerId } = this.#options
+    const taskIds = tasks.map(({ task }) => task.taskId)
+    try {
+      const gone = await this.#call((engine) => engine.lines.acknowledge(workerId, taskIds))
+      for (const taskId of gone) this.#tasks.delete(taskId)
+    } catch (error) {
+      this.#expected(error)
     }
   }
 

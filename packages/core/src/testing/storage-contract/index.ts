@@ -24,7 +24,9 @@ import { taskClaimCases } from './task-claim-cases.ts'
 import { taskClassCases } from './task-class-cases.ts'
 import { taskLeaseCases } from './task-lease-cases.ts'
 import { taskReservationCases } from './task-reservation-cases.ts'
+import { tokenCases } from './token-cases.ts'
 import { typeLimitCases } from './type-limit-cases.ts'
+import { unreceivedCases } from './unreceived-cases.ts'
 import { workerCases } from './worker-cases.ts'
 import { workerChangeCases } from './worker-change-cases.ts'
 
@@ -39,6 +41,7 @@ export const storageContract: readonly ContractCase<Storage>[] = [
   ...taskLeaseCases,
   ...taskReservationCases,
   ...handOverCases,
+  ...unreceivedCases,
   ...onOfferCases,
   ...typeLimitCases,
   ...deadlineCases,
@@ -49,6 +52,7 @@ export const storageContract: readonly ContractCase<Storage>[] = [
   ...messageCases,
   ...lockCases,
   ...limitCases,
+  ...tokenCases,
   ...auditCases,
   ...hintCases,
   ...closingCases,
