@@ -252,6 +252,7 @@ describe('a worker', () => {
       priority: 0,
       deadline: expect.toSatisfy(Number.isInteger),
       attempt: 1,
+      deadline_in: expect.any(Number),
       lease_expires_in: expect.any(Number),
     })
   })

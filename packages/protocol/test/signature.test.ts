@@ -19,6 +19,10 @@ const vectors = JSON.parse(
   readFileSync(new URL('golden/signatures.json', import.meta.url), 'utf8'),
 ) as Vector[]
 
+function escaped(unit: string): string {
+  return `\\u${unit.charCodeAt(0).toString(16).padStart(4, '0')}`
+}
+
 describe('the text that is signed', () => {
   it.each(vectors)('is what other implementations make of $about (A.8)', (vector) => {
     const text = canonicalText(vector.sent, { without: unsignedFields(vector.kind) })
@@ -36,6 +40,47 @@ describe('the text that is signed', () => {
       }),
     )
   })
+
+  it('is that of the parsed text, whatever spaces and escapes it has, but for its numbers', () => {
+    const spaced = fc.record({
+      value: fc.jsonValue({ maxDepth: 5 }),
+      indent: fc.constantFrom('', ' ', '\t', '\n'),
+      isEscaped: fc.boolean(),
+    })
+    fc.assert(
+      fc.property(spaced, ({ value, indent, isEscaped }) => {
+        const plain = JSON.stringify(value, null, indent)
+        const text = isEscaped ? plain.replaceAll(/[^\x00-\x7f]/g, escaped) : plain
+        expect(canonicalText(` \r\n${text}\t`)).toBe(canonicalJson(value))
+      }),
+    )
+  })
+
+  it.each([
+    ['{"a":1,"b":2,"a":3}', '{"a":3,"b":2}'],
+    ['{"a":1,"\\u0061":null}', '{}'],
+    [
+      '{ "a" : [ 1.0 , 1e-06 , -0 , 12345678901234567890 ] }',
+      '{"a":[1.0,1e-06,-0,12345678901234567890]}',
+    ],
+    ['{"a":"null","b":null,"c":[null],"d":{},"e":[]}', '{"a":"null","c":[null],"d":{},"e":[]}'],
+    ['{"a\\/b\\"":"\\u00e9\\ud83d\\ude00\\\\"}', '{"a/b\\"":"é😀\\\\"}'],
+    ['{"__proto__":1,"constructor":2}', '{"__proto__":1,"constructor":2}'],
+    ['{"a":"x\\\\","b":"\\\\\\""}', '{"a":"x\\\\","b":"\\\\\\""}'],
+    [' 7 ', '7'],
+    ['true', 'true'],
+    ['null', 'null'],
+    ['"\\u0041"', '"A"'],
+  ])('of %s is %s', (text, canonical) => {
+    expect(canonicalText(text)).toBe(canonical)
+  })
+
+  it.each(['', '{', '{"a":}', '[1,]', "{'a':1}", '{"a":1}x', 'nul', '01'])(
+    'does not exist for %j, which is no JSON',
+    (text) => {
+      expect(() => canonicalText(text)).toThrow(SyntaxError)
+    },
+  )
 
   it('stays the same when it is read and written once more', () => {
     fc.assert(

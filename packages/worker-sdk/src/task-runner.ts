@@ -142,7 +142,7 @@ export class TaskRunner {
       rejectMalformed(raw, describeIssues(parsed.error), home)
       return
     }
-    const payload = parsed.data
+    const payload = byOwnClock(parsed.data, this.#options.clock.now())
     const running = this.#find(payload.task_id, home)
     if (running !== undefined) {
       this.#admitAgain(running, payload)
@@ -266,6 +266,12 @@ export class TaskRunner {
     home.noteEnd()
     this.changed.notify()
   }
+}
+
+/** With the deadline as this machine's clock will show it; older orchestrators tell theirs only. */
+function byOwnClock(payload: TaskPayload, now: number): TaskPayload {
+  const { deadline_in: secondsLeft } = payload
+  return secondsLeft == null ? payload : { ...payload, deadline: now / 1000 + secondsLeft }
 }
 
 function identityOf({ job_id: jobId, task_id: taskId, attempt }: TaskPayload): TaskIdentity {

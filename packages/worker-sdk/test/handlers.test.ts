@@ -221,6 +221,32 @@ describe('what a handler is given', () => {
     expect(body).toMatchObject({ status: 'failure', error: { code: 'TIMEOUT_ERROR' } })
   })
 
+  it.each([-3 * 3600, 3 * 3600])(
+    'keeps its time when the clock of the orchestrator is off by %i s',
+    async (offS) => {
+      const { server, clock, worker } = await openBench()
+      let begin: (deadline: Date | null) => void
+      const told = new Promise<Date | null>((resolve) => (begin = resolve))
+      worker.task('echo', ({ signal, deadline }) => {
+        begin(deadline)
+        return new Promise((_, reject) => {
+          signal.addEventListener('abort', () => {
+            reject(new Error('told to stop'))
+          })
+        })
+      })
+      await worker.start()
+      const endsAt = clock.now() + 90_000
+      server.push(aTask({ deadline: endsAt / 1000 + offS, deadline_in: 90 }))
+      expect((await told)?.getTime()).toBe(endsAt)
+      clock.advance(89_999)
+      expect(server.results).toEqual([])
+      clock.advance(1)
+      const { body } = await server.nth('result', 1)
+      expect(body).toMatchObject({ status: 'failure', error: { code: 'TIMEOUT_ERROR' } })
+    },
+  )
+
   it('is not called when the deadline has passed already', async () => {
     const body = await resultOf((worker) => worker.task('echo', () => expect.unreachable()), {
       deadline: 1000,

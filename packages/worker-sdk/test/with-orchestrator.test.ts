@@ -281,5 +281,5 @@ function settled(text: string, jobId: string): string {
   return text
     .replaceAll(jobId, 'J')
     .replace(/"deadline":\d+/, '"deadline":0')
-    .replace(/"lease_expires_in":[\d.]+/, '"lease_expires_in":0')
+    .replace(/"(deadline_in|lease_expires_in)":[\d.]+/g, '"$1":0')
 }

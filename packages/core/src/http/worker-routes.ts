@@ -207,6 +207,7 @@ function payload({ task, leaseExpiresAt, deadlineAt }: HandedTask, now: number):
     tracing_context: { ...task.tracing },
     priority: task.priority,
     deadline: Math.floor(deadlineAt / 1000),
+    deadline_in: Math.max(0, deadlineAt - now) / 1000,
     attempt: task.attempt,
     lease_expires_in: Math.max(0, leaseExpiresAt - now) / 1000,
     ...(skillVersion !== undefined && { skill_version: skillVersion }),

@@ -118,6 +118,24 @@ export function classIdOf(demand: TaskDemand): string {
   if (isSimple && !/[@#]/.test(`${type}${skillVersion ?? ''}`)) {
     return skillVersion === undefined ? type : `${type}@${skillVersion}`
   }
+  const known = hashedIds.get(demand)
+  if (known !== undefined) return known
+  const classId = `${type}#${hashOf(demand)}`
+  hashedIds.set(demand, classId)
+  return classId
+}
+
+/** A demand never changes, and is asked about several times on its way to a worker. */
+const hashedIds = new WeakMap<TaskDemand, string>()
+
+function hashOf({
+  type,
+  skillVersion,
+  skillType,
+  resources,
+  maxCost,
+  misfits,
+}: TaskDemand): string {
   const rest: JsonValue[] = [
     type,
     skillVersion ?? null,
@@ -127,7 +145,7 @@ export function classIdOf(demand: TaskDemand): string {
   ]
   if (misfits !== undefined) rest.push(misfits)
   const hash = createHash('sha256').update(canonical(rest)).digest('hex')
-  return `${type}#${hash.slice(0, 16)}`
+  return hash.slice(0, 16)
 }
 
 /** JSON that does not depend on the order of keys. */

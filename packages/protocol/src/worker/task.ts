@@ -16,8 +16,10 @@ export const taskPayloadSchema = z.looseObject({
   params_metadata: z.record(z.string(), fileMetadataSchema).nullish(),
   /** Higher goes first. Default 0. */
   priority: z.number().nullish(),
-  /** When the result must be there, in seconds since 1970. */
+  /** When the result must be there, in seconds since 1970 by the orchestrator's clock. */
   deadline: z.number().nullish(),
+  /** Our extension. The same in seconds from now, for a worker whose clock differs. */
+  deadline_in: z.number().nonnegative().nullish(),
   security: jsonObjectSchema.nullish(),
   metadata: jsonObjectSchema.nullish(),
   /** When it was handed over, in seconds since 1970. */
