@@ -2,7 +2,7 @@ import { fork, type ChildProcess } from 'node:child_process'
 import { once } from 'node:events'
 import { fileURLToPath } from 'node:url'
 
-/** What an orchestrator can be asked: for its memory, or the time that it has had of the processors. */
+/** What a child can be asked: an orchestrator for its memory, all for the time that they have had of the processors. */
 export type ChildWord = 'memory' | 'cpu'
 
 export interface Child {

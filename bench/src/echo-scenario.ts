@@ -2,6 +2,7 @@
 import { AvtomatikaClient } from '@avtomatika/client'
 import { startChild } from './child.ts'
 import { percentile } from './percentile.ts'
+import { processorTime } from './processor-time.ts'
 import { countBytes, countRoundTrips, type RedisTraffic } from './redis-costs.ts'
 import type { BenchSettings } from './settings.ts'
 
@@ -10,6 +11,9 @@ export interface EchoFigures {
   /** From created to completed, in ms. */
   readonly p50: number
   readonly p99: number
+  /** What each process had of the processors for one job, in microseconds. */
+  readonly orchestratorUs: number
+  readonly workerUs: number
   /** Of one job; with Redis only. */
   readonly redis?: RedisTraffic & { readonly roundTrips: number }
 }
@@ -30,14 +34,21 @@ export async function echoScenario(
   const client = new AvtomatikaClient({ url: orchestrator.said, token: 'bench' })
   try {
     await runJobs(client, settings.warmUp, settings.concurrency)
+    const before = await Promise.all([orchestrator, worker].map(processorTime))
     const begin = performance.now()
     const latencies = await runJobs(client, settings.jobs, settings.concurrency)
     const seconds = (performance.now() - begin) / 1000
+    const after = await Promise.all([orchestrator, worker].map(processorTime))
+    const [orchestratorUs = 0, workerUs = 0] = after.map(
+      (time, i) => (time - (before[i] ?? 0)) / settings.jobs,
+    )
     const costs = redisUrl === undefined ? undefined : await countCosts(redisUrl, client, settings)
     return {
       jobsPerSecond: settings.jobs / seconds,
       p50: percentile(latencies, 0.5),
       p99: percentile(latencies, 0.99),
+      orchestratorUs,
+      workerUs,
       ...(costs && { redis: costs }),
     }
   } finally {

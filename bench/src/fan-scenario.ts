@@ -1,6 +1,7 @@
 /** One job that spreads over many tasks and gathers what they brought. */
 import { AvtomatikaClient } from '@avtomatika/client'
-import { startChild, type Child } from './child.ts'
+import { startChild } from './child.ts'
+import { processorTime } from './processor-time.ts'
 
 export interface FanFigures {
   readonly branches: number
@@ -27,11 +28,12 @@ export async function fanScenario(
   const client = new AvtomatikaClient({ url: orchestrator.said, token: 'bench' })
   try {
     await spread(client, WARM_UP)
-    const cpuBefore = await cpuSecondsOf(orchestrator)
+    const before = await processorTime(orchestrator)
     const begin = performance.now()
     await spread(client, branches)
     const seconds = (performance.now() - begin) / 1000
-    return { branches, seconds, cpuSeconds: (await cpuSecondsOf(orchestrator)) - cpuBefore }
+    const spent = (await processorTime(orchestrator)) - before
+    return { branches, seconds, cpuSeconds: spent / 1_000_000 }
   } finally {
     await client.close()
     await worker.stop()
@@ -42,9 +44,4 @@ export async function fanScenario(
 async function spread(client: AvtomatikaClient, branches: number): Promise<void> {
   const job = await client.run('/jobs/fan', { branches })
   if (job.result !== branches) throw new Error(`The job ended as ${job.status}.`)
-}
-
-async function cpuSecondsOf(orchestrator: Child): Promise<number> {
-  const { user, system } = JSON.parse(await orchestrator.ask('cpu')) as NodeJS.CpuUsage
-  return (user + system) / 1_000_000
 }

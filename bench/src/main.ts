@@ -21,9 +21,15 @@ const echo: Record<string, EchoFigures> = { memory: await echoScenario(settings)
 if (redisUrl !== undefined) echo['redis'] = await echoScenario(settings, redisUrl)
 console.table(
   Object.fromEntries(
-    Object.entries(echo).map(([storage, { jobsPerSecond, p50, p99 }]) => [
+    Object.entries(echo).map(([storage, { jobsPerSecond, p50, p99, ...figures }]) => [
       `echo, one task, ${storage}`,
-      { 'jobs/s': Math.round(jobsPerSecond), 'p50 ms': p50, 'p99 ms': p99 },
+      {
+        'jobs/s': Math.round(jobsPerSecond),
+        'p50 ms': p50,
+        'p99 ms': p99,
+        'orchestrator µs per job': Math.round(figures.orchestratorUs),
+        'worker µs per job': Math.round(figures.workerUs),
+      },
     ]),
   ),
 )

@@ -14,4 +14,5 @@ const worker = new Worker({
 worker.task('echo', ({ params }) => params)
 await worker.start()
 process.send?.('ready')
+process.on('message', () => process.send?.(JSON.stringify(process.cpuUsage())))
 process.on('disconnect', () => void worker.stop())

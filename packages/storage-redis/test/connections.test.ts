@@ -216,7 +216,7 @@ describe('a store that waits for Redis', () => {
     // Whoever looked while it was away is not to wait for the next slow tick.
     await vi.waitFor(() => {
       expect(heard.map(({ kind }) => kind)).toEqual(
-        expect.arrayContaining(['step', 'deadline', 'record', 'message']),
+        expect.arrayContaining(['step', 'deadline', 'record', 'message', 'worker_tokens']),
       )
     })
   })

@@ -9,6 +9,7 @@ import { build } from 'tsup'
 export interface Programs {
   readonly orchestrator: string
   readonly worker: string
+  readonly fleet: string
   readonly compileCache: string
   readonly remove: () => Promise<void>
 }
@@ -22,7 +23,11 @@ export async function buildPrograms(): Promise<Programs> {
   await build({
     config: false,
     silent: true,
-    entry: { orchestrator: here('orchestrator-program.ts'), worker: here('worker-program.ts') },
+    entry: {
+      orchestrator: here('orchestrator-program.ts'),
+      worker: here('worker-program.ts'),
+      fleet: here('fleet-program.ts'),
+    },
     outDir: folder,
     outExtension: () => ({ js: '.mjs' }),
     format: 'esm',
@@ -43,6 +48,7 @@ export async function buildPrograms(): Promise<Programs> {
   return {
     orchestrator: join(folder, 'orchestrator.mjs'),
     worker: join(folder, 'worker.mjs'),
+    fleet: join(folder, 'fleet.mjs'),
     compileCache: join(folder, 'compiled'),
     remove: () => rm(folder, { recursive: true, force: true }),
   }

@@ -1,14 +1,18 @@
 /** An orchestrator as a process of its own: the real engine and storage, with a history that survives it. */
-import { OrchestratorEngine, type OrchestratorConfig } from '@avtomatika/core'
+import { MemoryStorage, OrchestratorEngine, type OrchestratorConfig } from '@avtomatika/core'
 import { RedisStorage } from '../../src/index.ts'
 import * as chaos from '../blueprints/chaos.ts'
+import * as fleet from '../blueprints/fleet.ts'
 import * as hostile from '../blueprints/hostile.ts'
 import { fastClock, type FastTime } from './fast-clock.ts'
 import { begin, readSettings, TOKENS } from './program.ts'
 import { StreamHistory } from './stream-history.ts'
 
 export interface OrchestratorSettings {
+  /** Of jobs, and of the history in any case. */
   readonly redisUrl: string
+  /** Where jobs are. Default: in Redis. */
+  readonly keeps?: 'memory' | 'redis'
   /** Default: any free one. */
   readonly port?: number
   /** Default: chance. */
@@ -20,22 +24,34 @@ export interface OrchestratorSettings {
   readonly config?: Omit<OrchestratorConfig, 'host' | 'port' | 'clients' | 'workerTokens'>
 }
 
-const { redisUrl, port = 0, instanceId, time, config } = readSettings() as OrchestratorSettings
-const storage = await RedisStorage.open({ url: redisUrl })
+const {
+  redisUrl,
+  port = 0,
+  instanceId,
+  time,
+  keeps,
+  config,
+} = readSettings() as OrchestratorSettings
+const redis = keeps === 'memory' ? undefined : await RedisStorage.open({ url: redisUrl })
 const history = new StreamHistory(redisUrl)
+const clock = time === undefined ? redis?.clock : fastClock(time)
 const engine = new OrchestratorEngine({
-  storage,
+  storage: redis ?? new MemoryStorage(),
   history,
-  clock: time === undefined ? storage.clock : fastClock(time),
+  ...(clock !== undefined && { clock }),
   ...(instanceId !== undefined && { instanceId }),
   config: {
     ...config,
     port,
-    clients: [{ id: 'tests', token: TOKENS.client }],
+    clients: [
+      { id: 'tests', token: TOKENS.client },
+      { id: 'admin', token: TOKENS.admin, admin: true },
+    ],
     workerTokens: { shared: TOKENS.worker },
   },
 })
-for (const blueprint of Object.values({ ...chaos, ...hostile })) engine.register(blueprint)
+for (const blueprint of Object.values({ ...chaos, ...fleet, ...hostile }))
+  engine.register(blueprint)
 process.once('SIGTERM', () => {
   void stop()
 })
@@ -43,7 +59,7 @@ begin({ kind: 'started', url: await engine.start() })
 
 async function stop(): Promise<void> {
   await engine.stop()
-  await storage.close()
+  await redis?.close()
   await history.close()
   process.exit()
 }

@@ -2,10 +2,17 @@
 import { flushCompileCache } from 'node:module'
 import type { Said } from './test-process.ts'
 
-export const TOKENS = { client: 'client-token-of-the-tests', worker: 'worker-token-of-the-tests' }
+export const TOKENS = {
+  client: 'client-token-of-the-tests',
+  admin: 'admin-token-of-the-tests',
+  worker: 'worker-token-of-the-tests',
+}
 
-/** The settings that the test handed over. */
+/** The settings that the test handed over; the process ends with the test, however that ends. */
 export function readSettings(): unknown {
+  process.once('disconnect', () => {
+    process.exit()
+  })
   return JSON.parse(process.argv[2] ?? '{}') as unknown
 }
 
@@ -14,11 +21,8 @@ export function say(said: Said): void {
   process.send?.(said)
 }
 
-/** Tells the test that the work begins, and ends with the test, however that ends. */
+/** Tells the test that the work begins. */
 export function begin(said: Extract<Said, { kind: 'started' }>): void {
-  process.once('disconnect', () => {
-    process.exit()
-  })
   // Those that are killed would leave nothing for the next start.
   flushCompileCache()
   say(said)

@@ -1,5 +1,6 @@
 /** A program of the tests as a process of its own, spoken to by messages. */
 import { fork, type ChildProcess } from 'node:child_process'
+import type { FleetRow } from './fleet-program.ts'
 
 /** What the programs say. */
 export type Said =
@@ -9,6 +10,10 @@ export type Said =
   | { readonly kind: 'handler'; readonly state: string; readonly jobId: string }
   /** A worker began to run a task. */
   | { readonly kind: 'task'; readonly taskId: string }
+  /** What the workers of a fleet did. */
+  | { readonly kind: 'fleet'; readonly rows: readonly FleetRow[] }
+  /** A worker of a fleet is another from now on. */
+  | { readonly kind: 'changed'; readonly workerId: string }
 
 export interface ProcessOptions {
   /** The file to run. */
