@@ -163,6 +163,30 @@ describe('a worker that is trusted too little', () => {
     },
   )
 
+  it('gets none of an orchestrator that meets it for the first time', async () => {
+    const world = new World()
+    const [here, there] = [world.engine(oneTask()), world.engine(oneTask())]
+    await create(there, oneTask())
+    await world.clock.advance(6_000)
+    await Hand.hire(here)
+    const rating = { workerId: 'w-1', by: -0.75, good: 0, bad: 0 }
+    await world.storage.rateWorkers({ ratings: [rating], now: world.clock.now() })
+    expect(await new Hand(there, 'w-1').poll()).toEqual([])
+  })
+
+  it('is not trusted by the other orchestrators either, from that moment on', async () => {
+    const world = new World()
+    const [here, there] = [world.engine(oneTask()), world.engine(oneTask())]
+    const hand = await Hand.hire(here)
+    await world.clock.advance(6_000)
+    for (let n = 0; n < 4; n += 1) {
+      await worksOff(here, hand, failing('CONTRACT_VIOLATION_ERROR'))
+    }
+    await world.clock.advance(0)
+    await create(there, oneTask())
+    expect(await new Hand(there, 'w-1').poll()).toEqual([])
+  })
+
   it('gets tasks again when time has passed: nobody starves for ever', async () => {
     const world = new World()
     const engine = world.engine(oneTask())
@@ -198,6 +222,17 @@ describe('a worker that is trusted too little', () => {
 })
 
 describe('every hour', () => {
+  it('nobody is forgiven: what was lost comes back by time alone', async () => {
+    const world = new World()
+    const engine = world.engine(oneTask())
+    await Hand.hire(engine)
+    const rating = { workerId: 'w-1', by: -0.8, good: 0, bad: 4 }
+    await world.storage.rateWorkers({ ratings: [rating], now: world.clock.now() })
+    await world.clock.advance(65_000)
+    // A minute has healed a sixtieth of what an hour halves.
+    expect(await reputationOf(engine)).toBeCloseTo(0.21, 2)
+  })
+
   it('all are judged anew by their outcomes, once among all orchestrators', async () => {
     const world = new World()
     const engines = [world.engine(oneTask()), world.engine(oneTask())]

@@ -4,6 +4,7 @@ import { Blueprint } from '../src/blueprint/blueprint.ts'
 import type { Engine } from '../src/engine/engine.ts'
 import type { HandedTask } from '../src/engine/dispatch/handed-task.ts'
 import { create, Hand, World } from './support/engine-world.ts'
+import { openStorage, overlay } from './support/storage-under-test.ts'
 
 function asking(dispatchStrategy: string, priority = 0): Blueprint {
   return new Blueprint(`asks_${dispatchStrategy}`)
@@ -176,6 +177,35 @@ describe('a preference', () => {
     await create(engine, blueprint)
     expect(await other.poll()).toEqual([])
     expect(await silent.poll()).toHaveLength(1)
+  })
+
+  it('holds for a worker that waited here all the while, and was called too late', async () => {
+    const storage = openStorage()
+    let isSlow = true
+    const world = new World({
+      storage: overlay(storage, {
+        onHint: (listener) =>
+          storage.onHint((hint) => {
+            const isCall = hint.kind === 'task' && hint.workerId !== undefined
+            if (!isCall || !isSlow) listener(hint)
+          }),
+      }),
+    })
+    const blueprint = asking('round_robin')
+    const engine = world.engine(blueprint)
+    const all = await waiting(engine, { b: {}, a: {} })
+    const next = async (): Promise<string> => {
+      await create(engine, blueprint)
+      await world.clock.advance(250)
+      const workerId = await taker(all)
+      const { hand } = all[workerId] ?? expect.unreachable()
+      all[workerId] = { hand, polled: hand.poll(30_000) }
+      return workerId
+    }
+    // It was a's turn, of which it was not told in time: who has waited longest has it.
+    expect(await next()).toBe('b')
+    isSlow = false
+    expect([await next(), await next()]).toEqual(['b', 'a'])
   })
 
   it('is void as soon as its worker says goodbye (W7)', async () => {

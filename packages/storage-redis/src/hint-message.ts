@@ -27,6 +27,7 @@ const KINDS: Readonly<Record<Hint['kind'], (hint: Fields) => boolean>> = {
     [jobId, taskId, workerId].every(isText) && Array.isArray(chunks) && chunks.every(isChunk),
   stream_mark: ({ id }) => isText(id),
   worker_tokens: ({ from }) => isText(from),
+  lowered: ({ reputations }) => Array.isArray(reputations) && reputations.every(isReputation),
   task: ({ classId, demand, workerId, openToAllAt }) =>
     isText(classId) &&
     isFields(demand) &&
@@ -64,6 +65,10 @@ function isChunk(value: unknown): boolean {
   if (!isFields(value)) return false
   const { id, seq, chunk } = value
   return isText(id) && (seq === null || Number.isSafeInteger(seq)) && chunk !== undefined
+}
+
+function isReputation(value: unknown): boolean {
+  return isFields(value) && isText(value['workerId']) && typeof value['reputation'] === 'number'
 }
 
 function isFields(value: unknown): value is Fields {

@@ -46,7 +46,7 @@ export class RedisTasks {
     const reply = await this.#session.run(SCRIPTS.endReservations, now, limit)
     const opened = quadruples(reply)
     await this.#tellOpened(opened)
-    return opened.map(({ taskId, workerId }) => ({ taskId, workerId }))
+    return opened.map(({ taskId, workerId, classId }) => ({ taskId, workerId, classId }))
   }
 
   async renewTasks(renewal: Call<'renewTasks'>): Promise<readonly string[]> {

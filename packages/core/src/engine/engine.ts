@@ -153,8 +153,7 @@ export class Engine {
     this.lines = new WorkerLines(parts, { roster, takeBacks, leaseMs: ttlMs })
     const claims = new TaskClaims(parts, { room, takeBacks, inputs, leaseMs: ttlMs })
     this.dispatcher = new Dispatcher(parts, { roster, room, takeBacks, claims, minReputation })
-    const tools = this.#tools()
-    this.#executor = new Executor(parts, { blueprints, tools, concurrency })
+    this.#executor = new Executor(parts, { blueprints, tools: this.#tools(), concurrency })
     this.#handOff = new HandOff({
       clock,
       executor: this.#executor,
@@ -167,7 +166,8 @@ export class Engine {
     })
     this.shortages = new Shortages(parts, { roster, inputs, minReputation })
     const { reputations, shortages } = this
-    this.#watcher = new Watcher(parts, { roster, reputations, shortages })
+    const isWaiting = room.isWaiting.bind(room)
+    this.#watcher = new Watcher(parts, { roster, reputations, shortages, isWaiting })
     this.#courier = new Courier(parts, { notifier: options.notifier, events: this.events })
     const { history, hooks = {} } = options
     this.metrics = new Metrics({ storage, clock, local: this.#localFigures(roster) })
@@ -378,6 +378,7 @@ export class Engine {
     if (hint.kind === 'deadline') this.#watcher.expect(hint.at)
     if (hint.kind === 'job_ended') this.#parts.writer.announceEnd(hint.jobId)
     if (hint.kind === 'task') this.dispatcher.offered(hint)
+    if (hint.kind === 'lowered') this.reputations.hear(hint)
     this.lines.hear(hint)
   }
 

@@ -10,6 +10,7 @@ import { unreachable } from '../job/unreachable.ts'
 import type { EpochMs } from '../job/vocabulary.ts'
 import {
   classIdOf,
+  type EndedReservation,
   type ClaimedTask,
   type HandOver,
   type LostTask,
@@ -91,13 +92,13 @@ export class MemoryTasks implements Synchronous<TaskStore> {
     return [...this.#classes.values()].map(({ classId, demand }) => ({ classId, demand }))
   }
 
-  endReservations({ now, limit }: Parameters<TaskStore['endReservations']>[0]): readonly {
-    readonly taskId: string
-    readonly workerId: string
-  }[] {
+  endReservations({
+    now,
+    limit,
+  }: Parameters<TaskStore['endReservations']>[0]): readonly EndedReservation[] {
     return this.#reserved.takeEnded(now, limit).map(({ item, workerId }) => {
       this.#open(item)
-      return { taskId: item.task.taskId, workerId }
+      return { taskId: item.task.taskId, workerId, classId: item.classId }
     })
   }
 

@@ -17,6 +17,7 @@ export type Hint =
   | StreamHint
   | StreamMarkHint
   | WorkerTokensHint
+  | LoweredHint
 
 /** A task can be had. */
 export interface TaskHint {
@@ -82,4 +83,10 @@ export interface WorkerTokensHint {
   readonly kind: 'worker_tokens'
   /** The orchestrator that says so, which has read them; empty: nobody knows, better look. */
   readonly from: string
+}
+
+/** Less is thought of these workers than before. */
+export interface LoweredHint {
+  readonly kind: 'lowered'
+  readonly reputations: readonly { readonly workerId: string; readonly reputation: number }[]
 }

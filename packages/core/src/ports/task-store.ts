@@ -88,6 +88,13 @@ export interface TaskRenewal extends Lease {
   readonly missingSince: EpochMs | null
 }
 
+/** A task that its worker did not come for. */
+export interface EndedReservation {
+  readonly taskId: string
+  readonly workerId: string
+  readonly classId: string
+}
+
 export interface TaskStore {
   /** Every class that has tasks on offer which anybody may have. */
   listTaskClasses(): Promise<readonly TaskClass[]>
@@ -97,7 +104,7 @@ export interface TaskStore {
   endReservations(query: {
     readonly now: EpochMs
     readonly limit: number
-  }): Promise<readonly { readonly taskId: string; readonly workerId: string }[]>
+  }): Promise<readonly EndedReservation[]>
   /** Extends leases; returns the listed ids that this worker does not hold (it may drop them). */
   renewTasks(renewal: TaskRenewal): Promise<readonly string[]>
   /** Takes tasks whose lease has run out (S5), for somebody to tell their jobs (S10). */

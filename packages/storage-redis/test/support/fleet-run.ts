@@ -17,11 +17,8 @@ import { Stage, type Orchestrator } from './stage.ts'
 const CREATORS = 6
 /** The usual is a tenth of this; the rest is for machines that have other things to do. */
 const WORK_MS = 400_000
-/**
- * A minute after its start an orchestrator judges all anew, for the next hour; who has failed only a few
- * times in all gets another chance then.
- */
-const UNTRUSTED_MS = 55_000
+/** A result was counted before it was told to the others. */
+const WORD_TRAVELS_MS = 1_000
 
 export interface FleetRunOptions {
   readonly programs: Programs
@@ -53,28 +50,24 @@ export class FleetRun {
   /** All that a worker has ever been, by revision. */
   readonly #plans = new Map<string, WorkerPlan[]>()
   /** In ms since 1970. */
-  readonly #startedAt: number
   /** By number. */
   readonly #tasks = new Map<number, TaskPlan>()
   /** Their jobs. */
   readonly #jobIds = new Map<number, string>()
+  /** By then all orchestrators have heard who broke their contract. */
+  #distrustedFrom = Infinity
   /** Those that have not ended, as far as was looked. */
   readonly #open = new Set<string>()
 
-  private constructor(
-    { stage, crew }: Pick<FleetRun, 'stage' | 'crew'>,
-    { seats, startedAt }: { readonly seats: readonly Seat[]; readonly startedAt: number },
-  ) {
+  private constructor({ stage, crew }: Pick<FleetRun, 'stage' | 'crew'>, seats: readonly Seat[]) {
     this.stage = stage
     this.crew = crew
     this.#seats = seats
-    this.#startedAt = startedAt
   }
 
   /** Resolves when all are at work, and those who slip have slipped. */
   static async open(options: FleetRunOptions): Promise<FleetRun> {
     const { programs, keeps, config, workers } = options
-    const startedAt = Date.now()
     const stage = await Stage.open(programs)
     const seats: Seat[] = []
     for (let i = 0; i < options.orchestrators; i += 1) {
@@ -88,9 +81,10 @@ export class FleetRun {
       workers.map((plan, i) => ({ plan, urls: urlsOf(urls, i) })),
     )
     onTestFinished(() => crew.kill())
-    const run = new FleetRun({ stage, crew }, { seats, startedAt })
+    const run = new FleetRun({ stage, crew }, seats)
     for (const plan of workers) run.#plans.set(plan.workerId, [plan])
     await run.#slip(workers)
+    run.#distrustedFrom = Date.now() + WORD_TRAVELS_MS
     return run
   }
 
@@ -260,10 +254,9 @@ export class FleetRun {
     ]
     return [
       ...(why === undefined ? [] : [`${where}: it ${why}; wanted ${JSON.stringify(task)}`]),
-      ...(this.#plans.get(workerId)?.[0]?.slips !== TOO_MANY_SLIPS ||
-      at > this.#startedAt + UNTRUSTED_MS
-        ? []
-        : [`${where}: it is not trusted`]),
+      ...(this.#plans.get(workerId)?.[0]?.slips === TOO_MANY_SLIPS && at > this.#distrustedFrom
+        ? [`${where}: it is not trusted`]
+        : []),
       ...limits.flatMap(([name, has, most]) =>
         has <= most ? [] : [`${where}: ${has} of ${name} at a time, at most ${most} are right`],
       ),

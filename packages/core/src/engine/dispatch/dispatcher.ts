@@ -248,8 +248,8 @@ export class Dispatcher {
       const message = `Worker not found: '${workerId}' is not registered (any more). Register again.`
       throw new NotFoundError('WORKER_NOT_FOUND', { message })
     }
-    this.#roster.put(worker)
-    return worker
+    await this.#roster.meet(worker, now)
+    return this.#roster.find(workerId, now) ?? worker
   }
 
   /** One look for all polls that come before there was one: a thousand may come back at once. */

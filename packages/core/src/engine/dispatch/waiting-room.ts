@@ -137,6 +137,16 @@ export class WaitingRoom {
     return true
   }
 
+  /** Whether a worker waits here for tasks of a class. */
+  isWaiting(workerId: string, classId: string): boolean {
+    const openClass = this.#classes.get(classId)
+    if (openClass === undefined) return false
+    for (const { classes } of this.#byWorker.get(workerId) ?? []) {
+      if (classes.has(openClass)) return true
+    }
+    return false
+  }
+
   /** Makes the polls of a worker look again: it is not what it was when they began. */
   recheck(workerId: string): void {
     for (const entry of [...(this.#byWorker.get(workerId) ?? [])]) {

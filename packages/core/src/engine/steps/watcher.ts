@@ -24,6 +24,8 @@ export interface WatcherOptions {
   readonly roster: Roster
   readonly reputations: Pick<Reputations, 'note'>
   readonly shortages: Shortages
+  /** Whether a worker waits at this orchestrator for tasks of a class. */
+  readonly isWaiting: (workerId: string, classId: string) => boolean
 }
 
 export class Watcher {
@@ -31,14 +33,16 @@ export class Watcher {
   readonly #roster: Roster
   readonly #reputations: WatcherOptions['reputations']
   readonly #shortages: Shortages
+  readonly #isWaiting: WatcherOptions['isWaiting']
   readonly #loop: Loop
   #nextRoundAt = 0
 
-  constructor(parts: EngineParts, { roster, reputations, shortages }: WatcherOptions) {
+  constructor(parts: EngineParts, { roster, reputations, shortages, isWaiting }: WatcherOptions) {
     this.#parts = parts
     this.#roster = roster
     this.#reputations = reputations
     this.#shortages = shortages
+    this.#isWaiting = isWaiting
     const { clock, log } = parts
     this.#loop = new Loop({ name: 'watcher', clock, log, round: () => this.#round() })
   }
@@ -89,7 +93,10 @@ export class Watcher {
   async #endReservations(): Promise<number> {
     const { storage, clock } = this.#parts
     const missed = await storage.endReservations({ now: clock.now(), limit: BATCH })
-    for (const { workerId } of missed) this.#roster.noteMiss(workerId)
+    for (const { workerId, classId } of missed) {
+      // Who waits right here did not stay away: this orchestrator was too slow to call.
+      if (!this.#isWaiting(workerId, classId)) this.#roster.noteMiss(workerId)
+    }
     return missed.length
   }
 

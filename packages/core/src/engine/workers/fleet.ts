@@ -99,7 +99,7 @@ export class Fleet {
       await this.#leave(workerId, now)
       return { cancelTaskIds: [], lacksSkills: false }
     }
-    this.#roster.put(worker)
+    await this.#roster.meet(worker, now)
     const listed = beat.currentTasks
     const cancelTaskIds = await storage.renewTasks({
       workerId,
@@ -129,7 +129,7 @@ export class Fleet {
     const update = { workerId, now, expiresAt: latest.expiresAt, changes }
     const isNews = !isAsHot(latest, hotSkills)
     const worker = isNews ? await storage.updateWorker(update) : latest
-    if (worker !== undefined) this.#roster.put(worker)
+    if (worker !== undefined) await this.#roster.meet(worker, now)
   }
 
   /** Which skills can be had, from how many, at what price. */
@@ -161,7 +161,7 @@ export class Fleet {
     const update = before && { workerId, now, expiresAt: before.expiresAt, changes: { isDraining } }
     const worker = update && (await storage.updateWorker(update))
     if (worker === undefined) throw notFound(workerId)
-    this.#roster.put(worker)
+    await this.#roster.meet(worker, now)
   }
 
   /**
@@ -178,8 +178,11 @@ export class Fleet {
   /** A worker that says goodbye holds nothing from now on (W7). */
   async #leave(workerId: string, now: number): Promise<void> {
     const { storage } = this.#parts
+    // Before its tasks count as lost: whose they were is gone, and that is what it is blamed for.
+    this.#roster.remove(workerId)
     await storage.loseTasksOf({ workerId, now })
     await storage.removeWorker(workerId)
+    // A look at the registry that was under way may have brought it back.
     this.#roster.remove(workerId)
   }
 }

@@ -42,9 +42,13 @@ export function verdictOn(outcome: TaskOutcome): Verdict | null {
   return semantics === 'quarantine' ? 'permanent' : 'transient'
 }
 
-/** What the share of good outcomes makes of a reputation: 0.7 of that share, and 0.3 of what it was. */
+/**
+ * What the share of good outcomes leaves of a reputation: 0.7 of that share, and 0.3 of what it was. Only
+ * time raises it: a few bad outcomes would else be forgiven at the next full hour.
+ */
 export function recalculated({ reputation, good, bad }: Reputation): number {
   if (good + bad === 0) return reputation
   const rate = (good + PRIOR_GOOD) / (good + bad + PRIOR_GOOD)
-  return Math.min(1, Math.max(FLOOR, RATE_WEIGHT * rate + (1 - RATE_WEIGHT) * reputation))
+  const judged = Math.max(FLOOR, RATE_WEIGHT * rate + (1 - RATE_WEIGHT) * reputation)
+  return Math.min(reputation, judged)
 }

@@ -1,7 +1,9 @@
 /**
  * What is thought of workers for how their tasks come out. A rating counts here at once, and in the
- * store, for all orchestrators, with the next round: at once for a penalty, in seconds for a reward.
+ * store, for all orchestrators, with the next round: at once for a penalty, which they are told of, in
+ * seconds for a reward.
  */
+import type { LoweredHint } from '../../ports/hint.ts'
 import { grown, type Rating, type Reputation } from '../../ports/reputation-store.ts'
 import type { EngineParts } from '../engine-parts.ts'
 import { Loop } from '../loop.ts'
@@ -59,6 +61,11 @@ export class Reputations {
     if (by < 0) this.#loop.wake()
   }
 
+  /** Another orchestrator has blamed workers. */
+  hear({ reputations }: LoweredHint): void {
+    this.#take(reputations)
+  }
+
   /** What is known of a worker that comes. */
   async read(workerId: string): Promise<number> {
     const { storage, clock } = this.#parts
@@ -80,7 +87,7 @@ export class Reputations {
     const workerIds = [...this.#roster.all()].map(({ workerId }) => workerId)
     if (workerIds.length === 0) return ROUND_MS
     const known = await this.#parts.storage.readReputations({ workerIds, now })
-    this.#tell(known)
+    this.#take(known)
     if (now >= this.#asksAt) {
       this.#asksAt = now + ASK_MS
       await this.#recalculate(known)
@@ -106,15 +113,30 @@ export class Reputations {
     const { storage, clock } = this.#parts
     const ratings = [...this.#pending.values()]
     this.#pending.clear()
+    let known: readonly Reputation[]
     try {
-      this.#tell(await storage.rateWorkers({ ratings, now: clock.now() }))
+      known = await storage.rateWorkers({ ratings, now: clock.now() })
     } catch (error) {
       for (const rating of ratings) this.#add(rating)
       throw error
     }
+    this.#take(known)
+    await this.#tellOthers(known.filter((_, i) => (ratings[i]?.by ?? 0) < 0))
   }
 
-  #tell(known: readonly Reputation[]): void {
+  /** A worker that has lost their trust is not to get tasks of the others until their next round. */
+  async #tellOthers(lowered: readonly Reputation[]): Promise<void> {
+    if (lowered.length === 0) return
+    const { storage, log } = this.#parts
+    const reputations = lowered.map(({ workerId, reputation }) => ({ workerId, reputation }))
+    try {
+      await storage.tell([{ kind: 'lowered', reputations }])
+    } catch (error) {
+      log.debug({ err: error }, 'the other orchestrators hear of penalties with their next round')
+    }
+  }
+
+  #take(known: LoweredHint['reputations']): void {
     for (const { workerId, reputation } of known) {
       const by = this.#pending.get(workerId)?.by ?? 0
       this.#roster.setReputation(workerId, grown(reputation, 0, by))

@@ -42,19 +42,19 @@ export class Roster {
       ...(this.#cursor !== undefined && { since: this.#cursor }),
       now,
     })
-    // A record has the reputation of its registration. An orchestrator that has just started must not take
-    // it for what is thought of the worker now.
-    const strangers = workers.map(({ workerId }) => workerId).filter((id) => !this.#rated.has(id))
-    const query = { workerIds: strangers, now }
-    const known = strangers.length > 0 ? await this.#store.readReputations(query) : []
+    await this.#rate(workers, now)
     this.#cursor = cursor
-    for (const { workerId, reputation } of known) this.#reputations.set(workerId, reputation)
-    for (const workerId of strangers) this.#rated.add(workerId)
     for (const worker of workers) this.put(worker)
     for (const workerId of removed) this.remove(workerId)
     for (const worker of this.#workers.values()) {
       if (worker.expiresAt <= now) this.remove(worker.workerId)
     }
+  }
+
+  /** Takes in a worker that was perhaps never met here before. */
+  async meet(said: WorkerRecord, now: EpochMs): Promise<void> {
+    await this.#rate([said], now)
+    this.put(said)
   }
 
   /**
@@ -91,6 +91,15 @@ export class Roster {
     if (change < NOTICEABLE && (reputation !== 1 || change === 0)) return
     this.#reputations.set(workerId, reputation)
     this.put(worker)
+  }
+
+  /** A record has the reputation of its registration, which is not what is thought of the worker now. */
+  async #rate(workers: readonly WorkerRecord[], now: EpochMs): Promise<void> {
+    const workerIds = workers.map(({ workerId }) => workerId).filter((id) => !this.#rated.has(id))
+    if (workerIds.length === 0) return
+    const known = await this.#store.readReputations({ workerIds, now })
+    for (const { workerId, reputation } of known) this.#reputations.set(workerId, reputation)
+    for (const workerId of workerIds) this.#rated.add(workerId)
   }
 
   find(workerId: string, now: EpochMs): WorkerRecord | undefined {

@@ -48,6 +48,7 @@ async function takers(
 
 async function ended(storage: Storage, now: number, limit = 100): Promise<readonly string[]> {
   const all = await storage.endReservations({ now, limit })
+  for (const { classId } of all) assert.equal(classId, 'resize')
   return all.map(({ taskId, workerId }) => `${taskId} ${workerId}`)
 }
 
