@@ -110,7 +110,8 @@ export class Watcher {
       const workerId = effect.kind === 'record' ? effect.record.workerId : undefined
       if (workerId === undefined || effect.kind !== 'record') continue
       // One that is there never got the task: the answer to its poll was lost on the way.
-      const isGone = this.#roster.find(workerId, clock.now()) === undefined
+      const worker = this.#roster.find(workerId, clock.now())
+      const isGone = worker === undefined || worker.status === 'offline'
       if (effect.record.type === 'task_lost' && isGone) this.#reputations.note(workerId, 'lost')
     }
   }

@@ -96,6 +96,8 @@ export class Fleet {
       throw notFound(workerId, 'Register again.')
     }
     if (beat.status === 'offline') {
+      // Its tasks count as lost before it is out of the registry; it is to blame for that.
+      this.#roster.put(worker)
       await this.#leave(workerId, now)
       return { cancelTaskIds: [], lacksSkills: false }
     }
@@ -178,11 +180,8 @@ export class Fleet {
   /** A worker that says goodbye holds nothing from now on (W7). */
   async #leave(workerId: string, now: number): Promise<void> {
     const { storage } = this.#parts
-    // Before its tasks count as lost: whose they were is gone, and that is what it is blamed for.
-    this.#roster.remove(workerId)
     await storage.loseTasksOf({ workerId, now })
     await storage.removeWorker(workerId)
-    // A look at the registry that was under way may have brought it back.
     this.#roster.remove(workerId)
   }
 }
