@@ -75,6 +75,40 @@ describe('a fan-out to hundreds of branches', () => {
 })
 
 describe('a wait for a job', () => {
+  it('costs the store nothing where the job runs', async () => {
+    const counts = countingStorage()
+    const world = new World({ storage: counts.storage })
+    const engine = world.engine(oneTask())
+    const worker = await Hand.hire(engine)
+    const jobId = await create(engine, oneTask())
+    const task = await worker.take()
+    counts.reads = 0
+    const waiting = engine.awaitJob(jobId, undefined, { waitMs: 60_000, signal: never })
+    await worker.report(task, { data: { n: 1 } })
+    const job = await waiting
+    expect(counts.reads).toBe(0)
+    expect(job).toEqual(await world.job(jobId))
+  })
+
+  it('begins with what the store has when news is asked for that this engine knows of', async () => {
+    const world = new World()
+    const [one, two] = [world.engine(oneTask()), world.engine(oneTask())]
+    const worker = await Hand.hire(one)
+    const jobId = await create(one, oneTask())
+    const task = await worker.take()
+    await two.reportProgress({ ...task, workerId: 'w-1', progress: 0.5, message: null })
+    const wait = { waitMs: 60_000, changedAfter: 0, signal: never }
+    expect(await one.awaitJob(jobId, undefined, wait)).toMatchObject({ progress: 0.5 })
+  })
+
+  it('shows nobody the job of somebody else', async () => {
+    const world = new World()
+    const engine = world.engine(oneTask())
+    const jobId = await create(engine, oneTask())
+    const wait = { waitMs: 60_000, signal: never }
+    await expect(engine.awaitJob(jobId, 'client-2', wait)).rejects.toThrow('Job not found')
+  })
+
   it('ends at once when another engine has ended it, whatever this one remembers', async () => {
     const world = new World()
     const [one, two] = [world.engine(oneTask()), world.engine(oneTask())]

@@ -263,6 +263,20 @@ export class Engine {
   }
 
   /**
+   * Reads a job for somebody who waits for news of it. Where this orchestrator changes the job, the store is
+   * not asked: neither for what there is no news of yet, nor for the news.
+   * @throws NotFoundError `JOB_NOT_FOUND`
+   */
+  async awaitJob(jobId: string, ownerId: string | undefined, wait: ChangeWait): Promise<Job> {
+    const recent = this.#parts.writer.findRecent(jobId)
+    const isVisible = ownerId === undefined || recent?.owner.clientId === ownerId
+    const isOld = recent !== undefined && recent.updatedAt <= (wait.changedAfter ?? Infinity)
+    // What would be an answer at once must not be older than what another orchestrator has written.
+    const job = isVisible && isOld ? recent : await this.readJob(jobId, ownerId)
+    return this.readChangedJob(job, wait)
+  }
+
+  /**
    * Waits until a job has ended, and reads it again.
    * @param wait.changedAfter - also answers as soon as the job was changed after this moment.
    */
@@ -272,8 +286,11 @@ export class Engine {
     while (latest.wait !== null && latest.updatedAt <= (wait.changedAfter ?? Infinity)) {
       const left = until - this.#parts.clock.now()
       if (left <= 0 || wait.signal.aborted || !this.#isRunning) break
-      await this.#changeOf(latest, Math.min(left, LOOK_AGAIN_MS), wait.signal)
-      latest = this.#parts.writer.findNewer(latest) ?? (await this.readJob(job.id))
+      const said = await this.#changeOf(latest, Math.min(left, LOOK_AGAIN_MS), wait.signal)
+      const isNews = said !== undefined && said.version > latest.version
+      latest = isNews
+        ? said
+        : (this.#parts.writer.findNewer(latest) ?? (await this.readJob(job.id)))
     }
     return latest
   }
@@ -382,18 +399,21 @@ export class Engine {
     this.lines.hear(hint)
   }
 
-  async #changeOf({ id }: Job, ms: number, signal: AbortSignal): Promise<void> {
+  async #changeOf({ id }: Job, ms: number, signal: AbortSignal): Promise<Job | undefined> {
     const { clock, writer } = this.#parts
-    await new Promise<void>((resolve) => {
-      const done = (): void => {
+    return new Promise((resolve) => {
+      const end = (job?: Job): void => {
         stopWatching()
         cancel()
-        signal.removeEventListener('abort', done)
-        resolve()
+        signal.removeEventListener('abort', give)
+        resolve(job)
       }
-      const stopWatching = writer.onChange(id, done)
-      const cancel = clock.after(ms, done)
-      signal.addEventListener('abort', done, { once: true })
+      const give = (): void => {
+        end()
+      }
+      const stopWatching = writer.onChange(id, end)
+      const cancel = clock.after(ms, give)
+      signal.addEventListener('abort', give, { once: true })
     })
   }
 }

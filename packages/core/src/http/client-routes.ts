@@ -9,6 +9,8 @@ import {
 } from '@avtomatika/protocol'
 import type { FastifyInstance, FastifyReply, FastifyRequest } from 'fastify'
 import type { BlueprintDefinition } from '../blueprint/definition.ts'
+import type { ChangeWait, Engine } from '../engine/engine.ts'
+import type { Job } from '../job/job.ts'
 import { toJsonObject } from '../json/to-json.ts'
 import { approvalPaths } from './approval-paths.ts'
 import { scopeOf } from './client-auth.ts'
@@ -81,12 +83,7 @@ async function read(
 ): Promise<JobView> {
   const { engine, auth } = options
   const caller = auth.callerOf(request)
-  const job = await engine.readJob(request.params.jobId, scopeOf(caller))
-  const waitMs = waitOf(request.query.wait)
-  const changedAfter = momentOf(request.query.since)
-  const signal = disconnectSignal(reply)
-  const isToWait = waitMs > 0 && job.wait !== null
-  const latest = isToWait ? await engine.readChangedJob(job, { waitMs, changedAfter, signal }) : job
+  const latest = await readOrAwait(request, reply, { engine, scope: scopeOf(caller) })
   const pending = engine.shortages.inJob(latest, { limit: MAX_PENDING, waitedMs: WORTH_TELLING_MS })
   return {
     ...jobView(latest, approvalPaths(latest, caller, options)),
@@ -143,6 +140,23 @@ async function createByName(
     throw new NotFoundError('BLUEPRINT_NOT_FOUND', { message })
   }
   return create({ request, reply, body: rest, blueprint }, options)
+}
+
+async function readOrAwait(
+  { params: { jobId }, query }: FastifyRequest<ReadJob>,
+  reply: FastifyReply,
+  { engine, scope }: { readonly engine: Engine; readonly scope: string | undefined },
+): Promise<Job> {
+  let wait: ChangeWait
+  try {
+    const changedAfter = momentOf(query.since)
+    wait = { waitMs: waitOf(query.wait), changedAfter, signal: disconnectSignal(reply) }
+  } catch (error) {
+    // That there is no such job says more than what else is wrong.
+    await engine.readJob(jobId, scope)
+    throw error
+  }
+  return wait.waitMs > 0 ? engine.awaitJob(jobId, scope, wait) : engine.readJob(jobId, scope)
 }
 
 function waitOf(wait: string | undefined): number {

@@ -30,6 +30,9 @@ export interface JobWriterOptions {
   readonly checkInvariants: boolean
 }
 
+/** @param job - as this process has just written it; left out, somebody else may have. */
+type Watcher = (job?: Job) => void
+
 /** What happens to a job that exists. */
 export type LaterEvent = Exclude<JobEvent, CreatedEvent>
 
@@ -59,7 +62,9 @@ export class JobWriter {
   readonly #checkInvariants: boolean
   readonly #committer: Committer
   readonly #lanes = new Lanes<Word, Decision>((jobId, words) => this.#deal(jobId, words))
-  readonly #watchers = new Map<string, Set<() => void>>()
+  readonly #watchers = new Map<string, Set<Watcher>>()
+  /** Jobs that are being written. */
+  readonly #writing = new Set<string>()
 
   constructor({ storage, rules, prepare, checkInvariants }: JobWriterOptions) {
     this.#storage = storage
@@ -145,13 +150,18 @@ export class JobWriter {
   }
 
   /** Calls back after each change that this process makes to a job. Returns the way to stop. */
-  onChange(jobId: string, listener: () => void): () => void {
+  onChange(jobId: string, listener: Watcher): () => void {
     const listeners = this.#watchers.get(jobId) ?? new Set()
     this.#watchers.set(jobId, listeners.add(listener))
     return () => {
       listeners.delete(listener)
       if (listeners.size === 0) this.#watchers.delete(jobId)
     }
+  }
+
+  /** A live job as this process wrote it last; there may be later ones by others. */
+  findRecent(jobId: string): Job | undefined {
+    return this.#recent.find(jobId)
   }
 
   /**
@@ -166,12 +176,13 @@ export class JobWriter {
   /** A job has ended, here or elsewhere: what is remembered of it is past. */
   announceEnd(jobId: string): void {
     this.#recent.forget(jobId)
-    this.announce(jobId)
+    // Whoever writes it here tells of it with the document, in a moment.
+    if (!this.#writing.has(jobId)) this.announce(jobId)
   }
 
   /** Tells local watchers of a job that it changed. */
-  announce(jobId: string): void {
-    for (const listener of this.#watchers.get(jobId) ?? []) listener()
+  announce(jobId: string, job?: Job): void {
+    for (const listener of this.#watchers.get(jobId) ?? []) listener(job)
   }
 
   /** Makes all local watchers look again. */
@@ -198,17 +209,21 @@ export class JobWriter {
     if (isWritten) this.#recent.keep(job)
     else this.#recent.forget(job.id)
     settle(isWritten ? 'written' : 'not_written')
-    if (isWritten) this.announce(job.id)
+    // What was not written, somebody else may have changed.
+    this.announce(job.id, isWritten ? job : undefined)
     return outcome
   }
 
   async #tryCommit(entry: CommitEntry, settle: HandedOff['settle']): Promise<CommitOutcome> {
+    this.#writing.add(entry.job.id)
     try {
       return await this.#committer.commit(entry)
     } catch (error) {
       this.#recent.forget(entry.job.id)
       settle('unknown')
       throw error
+    } finally {
+      this.#writing.delete(entry.job.id)
     }
   }
 }
