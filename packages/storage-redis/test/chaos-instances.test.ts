@@ -1,6 +1,6 @@
 /** Orchestrators that get in each other's way: every step's outcome counts once (D-21, D-22). */
-import { afterAll, beforeAll, describe, expect, it } from 'vitest'
-import { buildPrograms, type Programs } from './support/build-programs.ts'
+import { describe, expect, it } from 'vitest'
+import { builtPrograms } from './support/build-programs.ts'
 import { fastClock, type FastTime } from './support/fast-clock.ts'
 import { Stage } from './support/stage.ts'
 import type { Said } from './support/test-process.ts'
@@ -9,13 +9,7 @@ import type { Said } from './support/test-process.ts'
 const STEP_LEASE_MS = 10_000
 const PATH = ['think > act', 'act > done']
 
-let programs: Programs
-
-beforeAll(async () => {
-  programs = await buildPrograms()
-}, 60_000)
-
-afterAll(() => programs.remove())
+const programs = builtPrograms()
 
 /** A time of which so much passes in one of ours. */
 function fast(speed: number): FastTime {
@@ -28,7 +22,7 @@ function isHandler(said: Said): said is Extract<Said, { kind: 'handler' }> {
 
 describe('a handler', { timeout: 90_000 }, () => {
   it('that blocks its process for longer than its claim is run elsewhere, and counts once', async () => {
-    const stage = await Stage.open(programs)
+    const stage = await Stage.open(programs())
     const time = fast(10)
     const blocked = await stage.orchestrator({ time, manner: 'blocks' })
     // The answer may be held up as well.
@@ -51,7 +45,7 @@ describe('a handler', { timeout: 90_000 }, () => {
   })
 
   it('that waits for longer than its claim keeps it, and is run by nobody else', async () => {
-    const stage = await Stage.open(programs)
+    const stage = await Stage.open(programs())
     // Renewals come every third of a lease; a busy machine must not be too late for two of them.
     const time = fast(3)
     const patient = await stage.orchestrator({ time, manner: 'awaits' })
@@ -72,7 +66,7 @@ describe('a handler', { timeout: 90_000 }, () => {
 
 describe('two orchestrators with one instance id', { timeout: 90_000 }, () => {
   it('run every handler once, and count its outcome once', async () => {
-    const stage = await Stage.open(programs)
+    const stage = await Stage.open(programs())
     const [one, twin] = await Promise.all([
       stage.orchestrator({ instanceId: 'twin' }),
       stage.orchestrator({ instanceId: 'twin' }),
@@ -100,7 +94,7 @@ describe('two orchestrators with one instance id', { timeout: 90_000 }, () => {
   })
 
   it('finish what the other had begun when it was killed', async () => {
-    const stage = await Stage.open(programs)
+    const stage = await Stage.open(programs())
     const time = fast(10)
     const dead = await stage.orchestrator({ time, instanceId: 'twin', manner: 'awaits' })
     const { jobId } = await dead.client.createJob('/jobs/thinker', {})

@@ -1,19 +1,13 @@
 /** Results that come twice, too late, out of order or from the wrong hand: answered, and applied once at most (D-13, D-14). */
-import { afterAll, beforeAll, describe, expect, it } from 'vitest'
-import { buildPrograms, type Programs } from './support/build-programs.ts'
+import { describe, expect, it } from 'vitest'
+import { builtPrograms } from './support/build-programs.ts'
 import type { RawTask } from './support/raw-worker.ts'
 import { Stage, type Orchestrator } from './support/stage.ts'
 
 /** A worker is given up after two of these. */
 const HEALTH_MS = 30_000
 
-let programs: Programs
-
-beforeAll(async () => {
-  programs = await buildPrograms()
-}, 60_000)
-
-afterAll(() => programs.remove())
+const programs = builtPrograms()
 
 interface Pair {
   readonly stage: Stage
@@ -22,7 +16,7 @@ interface Pair {
 }
 
 async function twoOrchestrators(config: object = {}): Promise<Pair> {
-  const stage = await Stage.open(programs)
+  const stage = await Stage.open(programs())
   const settings = { config: { workerHealthIntervalMs: HEALTH_MS, ...config } }
   const [one, other] = await Promise.all([
     stage.orchestrator(settings),

@@ -1,6 +1,6 @@
 /** Workers that take tasks and do not answer: others do their work (D-26). */
-import { afterAll, beforeAll, expect, it, vi } from 'vitest'
-import { buildPrograms, type Programs } from './support/build-programs.ts'
+import { expect, it, vi } from 'vitest'
+import { builtPrograms } from './support/build-programs.ts'
 import { Stage } from './support/stage.ts'
 
 const HEALTH_MS = 1_000
@@ -11,19 +11,13 @@ const EARLY_MS = 250
 /** On a busy machine things come late; a task that waited for its own timeout would be 300 s late. */
 const SLACK_MS = 5_000
 
-let programs: Programs
-
-beforeAll(async () => {
-  programs = await buildPrograms()
-}, 60_000)
-
-afterAll(() => programs.remove())
+const programs = builtPrograms()
 
 it(
   'gives the tasks of a worker that is silent to another when its time is up',
   { timeout: 60_000 },
   async () => {
-    const stage = await Stage.open(programs)
+    const stage = await Stage.open(programs())
     const settings = { config: { workerHealthIntervalMs: HEALTH_MS } }
     const [one, other] = await Promise.all([
       stage.orchestrator(settings),
@@ -53,7 +47,7 @@ it(
   'tries a task again elsewhere when its worker lives but never answers',
   { timeout: 60_000 },
   async () => {
-    const stage = await Stage.open(programs)
+    const stage = await Stage.open(programs())
     const backoff = { initialMs: 1, factor: 1, maxMs: 1, jitter: 0 }
     const orchestrator = await stage.orchestrator({
       config: { workerHealthIntervalMs: HEALTH_MS, backoff },

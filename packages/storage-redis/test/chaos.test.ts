@@ -8,7 +8,7 @@ import type { HistoryRecord } from '@avtomatika/core'
 import { expect, it, onTestFinished } from 'vitest'
 import { SeededRandom } from '../../core/src/testing/seeded-random.ts'
 import { RedisStorage } from '../src/index.ts'
-import { buildPrograms } from './support/build-programs.ts'
+import { builtPrograms } from './support/build-programs.ts'
 import { Callers } from './support/callers.ts'
 import { Cluster } from './support/cluster.ts'
 import { isEnd, Ledger } from './support/ledger.ts'
@@ -44,6 +44,8 @@ const SHAPES: Readonly<Record<string, Shape>> = {
 }
 const NAMES = Object.keys(SHAPES)
 
+const programs = builtPrograms()
+
 it(
   'ends every job once while orchestrators and workers are killed',
   { timeout: TIMEOUT_MS },
@@ -53,10 +55,8 @@ it(
     const runs = new Map<string, number>()
     const redis = await startRedis()
     onTestFinished(() => redis.stop())
-    const programs = await buildPrograms()
-    onTestFinished(() => programs.remove())
     const cluster = await Cluster.start({
-      programs,
+      programs: programs(),
       orchestrators: 3,
       workers: 4,
       settings: {

@@ -2,9 +2,9 @@
  * A fleet at work on one Redis, while orchestrators and workers are killed, drained, evicted, and become
  * able to do other things: each task ends once, at a worker that could do it at that time.
  */
-import { afterAll, beforeAll, expect, it } from 'vitest'
+import { expect, it } from 'vitest'
 import { SeededRandom } from '../../core/src/testing/seeded-random.ts'
-import { buildPrograms, type Programs } from './support/build-programs.ts'
+import { builtPrograms } from './support/build-programs.ts'
 import { planTasks, planWorker, type WorkerPlan } from './support/fleet-plan.ts'
 import { FleetRun } from './support/fleet-run.ts'
 import { spreadTable } from './support/fleet-spread.ts'
@@ -21,13 +21,7 @@ const HEALTH_MS = 3_000
 /** An orchestrator may be a second behind; a busy one is later. */
 const HEARD_MS = 5_000
 
-let programs: Programs
-
-beforeAll(async () => {
-  programs = await buildPrograms()
-}, 60_000)
-
-afterAll(() => programs.remove())
+const programs = builtPrograms()
 
 it(
   'all tasks end once on fitting workers, whatever happens to those',
@@ -39,7 +33,7 @@ it(
     const workers = Array.from({ length: WORKERS }, (_, i) => plan(i))
     const tasks = planTasks(random, { count: TASKS, ables: workers.slice(0, CALM) })
     const run = await FleetRun.open({
-      ...{ programs, keeps: 'redis', orchestrators: 3, workers, processes: GANGS },
+      ...{ programs: programs(), keeps: 'redis', orchestrators: 3, workers, processes: GANGS },
       heartbeatIntervalMs: 1_500,
       config: { workerHealthIntervalMs: HEALTH_MS, maxRetries: 1_000 },
     })

@@ -5,9 +5,9 @@
  * Who can do what is judged by trying everything (`support/fleet-fit.ts`), from the plans that workers
  * and jobs were made from, and from what the workers themselves recorded.
  */
-import { afterAll, beforeAll, expect, it } from 'vitest'
+import { expect, it } from 'vitest'
 import { SeededRandom } from '../../core/src/testing/seeded-random.ts'
-import { buildPrograms, type Programs } from './support/build-programs.ts'
+import { builtPrograms } from './support/build-programs.ts'
 import { planTasks, planWorker, SKILLS, TOO_MANY_SLIPS } from './support/fleet-plan.ts'
 import type { TaskPlan, WorkerPlan } from './support/fleet-plan.ts'
 import { FleetRun } from './support/fleet-run.ts'
@@ -19,13 +19,7 @@ const SEED = Number(process.env['FLEET_SEED'] ?? 7)
 /** Everybody's turn comes once in a round; a busy machine may miss some, and gets more. */
 const ROUNDS = 5
 
-let programs: Programs
-
-beforeAll(async () => {
-  programs = await buildPrograms()
-}, 60_000)
-
-afterAll(() => programs.remove())
+const programs = builtPrograms()
 
 it.each([
   { keeps: 'memory', orchestrators: 1 },
@@ -40,7 +34,7 @@ it.each([
     )
     const tasks = planTasks(random, { count: TASKS, ables: workers })
     const run = await FleetRun.open({
-      ...{ programs, keeps, orchestrators, workers },
+      ...{ programs: programs(), keeps, orchestrators, workers },
       processes: 4,
       heartbeatIntervalMs: 5_000,
     })

@@ -69,11 +69,11 @@ export class Session implements TaskHome {
       },
       signal: this.#life.signal,
     })
-    const { logger, registration, results, line, transport } = this.#parts
+    const { logger, registration, results, line } = this.#parts
     this.logger = logger
     this.registration = registration
     this.results = results
-    if (line !== undefined) this.#sendFrame = (text) => line.send(transport.sign(text))
+    if (line !== undefined) this.#sendFrame = (text) => line.send(text)
   }
 
   /** How it is doing. */

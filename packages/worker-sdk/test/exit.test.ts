@@ -1,15 +1,6 @@
-import { EventEmitter } from 'node:events'
-
 import { describe, expect, it } from 'vitest'
 
-import { aTask, gate, openBench, stopNow } from './setup.ts'
-
-class FakeProcess extends EventEmitter {
-  readonly exits: number[] = []
-  exit(code: number): void {
-    this.exits.push(code)
-  }
-}
+import { aTask, FakeProcess, gate, openBench, runDeaf, stopNow } from './setup.ts'
 
 describe('shutdown hooks', () => {
   it('run when the worker has said goodbye, the last that was added first', async () => {
@@ -75,17 +66,7 @@ describe('the exit code', () => {
   })
 
   it('is 1 when a handler did not stop, and then the process is ended: nothing else would', async () => {
-    const { server, clock, worker } = await openBench({ shutdownTimeoutMs: 8000 })
-    const started = gate()
-    const end = gate()
-    worker.task('echo', async () => {
-      started.open()
-      await end.opened
-    })
-    const host = new FakeProcess()
-    const code = worker.run(host)
-    server.push(aTask())
-    await started.opened
+    const { clock, host, code, end } = await runDeaf({ shutdownTimeoutMs: 8000 })
     host.emit('SIGTERM')
     await clock.pass(8000)
     await clock.pass(1000)

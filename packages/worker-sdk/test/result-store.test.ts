@@ -143,13 +143,7 @@ describe('results on disk', () => {
 
 it('results restored at start do not stop a worker whose orchestrator is down', async () => {
   const resultDirectory = await aDirectory()
-  const { server, clock, worker } = await openBench({ resultDirectory })
-  worker.task('echo', () => ({}))
-  server.script('result', ...SICK)
-  await worker.start()
-  server.push(aTask())
-  await server.nth('result', 1)
-  await stopNow(worker, clock)
+  const server = await leaveOneBehind(resultDirectory)
   const { port, url } = server
   await server.close()
 

@@ -1,3 +1,5 @@
+import { EventEmitter } from 'node:events'
+
 import { expect, onTestFinished } from 'vitest'
 
 import { Worker, type WorkerLogger, type WorkerOptions } from '../src/index.ts'
@@ -95,4 +97,28 @@ export function gate<T = void>() {
       open(value)
     },
   }
+}
+
+/** The process that a worker runs in, as far as signals and the exit go. */
+export class FakeProcess extends EventEmitter {
+  readonly exits: number[] = []
+  exit(code: number): void {
+    this.exits.push(code)
+  }
+}
+
+/** Runs a worker that has a task at work which hears no signal: it ends when `end` is opened. */
+export async function runDeaf(options: WorkerOptions = {}) {
+  const { server, clock, worker } = await openBench(options)
+  const started = gate()
+  const end = gate()
+  worker.task('echo', async () => {
+    started.open()
+    await end.opened
+  })
+  const host = new FakeProcess()
+  const code = worker.run(host)
+  server.push(aTask())
+  await started.opened
+  return { clock, host, code, end }
 }

@@ -1,9 +1,7 @@
-import { EventEmitter } from 'node:events'
-
 import { describe, expect, it } from 'vitest'
 
 import { HttpTransport, systemClock, TaskAborted, type Reply } from '../src/index.ts'
-import { aTask, gate, openBench, stopNow } from './setup.ts'
+import { aTask, FakeProcess, gate, openBench, runDeaf, stopNow } from './setup.ts'
 
 const HANDED_BACK = {
   task_id: 't1',
@@ -161,13 +159,6 @@ describe('stop', () => {
 })
 
 describe('run', () => {
-  class FakeProcess extends EventEmitter {
-    readonly exits: number[] = []
-    exit(code: number): void {
-      this.exits.push(code)
-    }
-  }
-
   it('stops at a signal and resolves with exit code 0', async () => {
     const { server, worker } = await openBench()
     worker.task('echo', () => ({}))
@@ -181,17 +172,7 @@ describe('run', () => {
   })
 
   it('exits at once at a second signal', async () => {
-    const { server, worker } = await openBench()
-    const started = gate()
-    const end = gate()
-    worker.task('echo', async () => {
-      started.open()
-      await end.opened
-    })
-    const host = new FakeProcess()
-    const code = worker.run(host)
-    server.push(aTask())
-    await started.opened
+    const { host, code, end } = await runDeaf()
     host.emit('SIGINT')
     host.emit('SIGINT')
     expect(host.exits).toEqual([130])

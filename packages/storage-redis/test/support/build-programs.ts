@@ -4,6 +4,7 @@ import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { fileURLToPath } from 'node:url'
 import { build } from 'tsup'
+import { afterAll, beforeAll, expect } from 'vitest'
 
 /** Where the programs lie, ready to run; with the cache that Node keeps of what it compiled. */
 export interface Programs {
@@ -14,11 +15,21 @@ export interface Programs {
   readonly remove: () => Promise<void>
 }
 
+/** Builds the programs before the tests of a file, and removes them afterwards. */
+export function builtPrograms(): () => Programs {
+  let programs: Programs | undefined
+  beforeAll(async () => {
+    programs = await buildPrograms()
+  }, 60_000)
+  afterAll(() => programs?.remove())
+  return () => programs ?? expect.unreachable('The programs are not built yet.')
+}
+
 /**
  * Builds from the sources as they are now. From these directly, an orchestrator would need twice the
  * time to start.
  */
-export async function buildPrograms(): Promise<Programs> {
+async function buildPrograms(): Promise<Programs> {
   const folder = await mkdtemp(join(tmpdir(), 'avtomatika-programs-'))
   await build({
     config: false,
