@@ -65,7 +65,7 @@ describe('a fan-out to hundreds of branches', () => {
     const worker = await Hand.hire(engine, 'w-1', { max_concurrent_tasks: 100 })
     const job = await world.job(await create(engine, blueprint))
     const handed = await worker.poll(0, { max: 100 })
-    const waiting = engine.readChangedJob(job, { waitMs: 60_000, signal: never })
+    const waiting = engine.reads.await(job.id, undefined, { waitMs: 60_000, signal: never })
     await settled()
     counts.reads = 0
     for (const { task } of handed) await worker.report(task, { data: task.params })
@@ -83,7 +83,7 @@ describe('a wait for a job', () => {
     const jobId = await create(engine, oneTask())
     const task = await worker.take()
     counts.reads = 0
-    const waiting = engine.awaitJob(jobId, undefined, { waitMs: 60_000, signal: never })
+    const waiting = engine.reads.await(jobId, undefined, { waitMs: 60_000, signal: never })
     await worker.report(task, { data: { n: 1 } })
     const job = await waiting
     expect(counts.reads).toBe(0)
@@ -98,7 +98,7 @@ describe('a wait for a job', () => {
     const task = await worker.take()
     await two.reportProgress({ ...task, workerId: 'w-1', progress: 0.5, message: null })
     const wait = { waitMs: 60_000, changedAfter: 0, signal: never }
-    expect(await one.awaitJob(jobId, undefined, wait)).toMatchObject({ progress: 0.5 })
+    expect(await one.reads.await(jobId, undefined, wait)).toMatchObject({ progress: 0.5 })
   })
 
   it('shows nobody the job of somebody else', async () => {
@@ -106,7 +106,7 @@ describe('a wait for a job', () => {
     const engine = world.engine(oneTask())
     const jobId = await create(engine, oneTask())
     const wait = { waitMs: 60_000, signal: never }
-    await expect(engine.awaitJob(jobId, 'client-2', wait)).rejects.toThrow('Job not found')
+    await expect(engine.reads.await(jobId, 'client-2', wait)).rejects.toThrow('Job not found')
   })
 
   it('ends at once when another engine has ended it, whatever this one remembers', async () => {
@@ -115,7 +115,7 @@ describe('a wait for a job', () => {
     const worker = await Hand.hire(one)
     const job = await world.job(await create(one, oneTask()))
     await worker.take()
-    const waiting = one.readChangedJob(job, { waitMs: 60_000, signal: never })
+    const waiting = one.reads.await(job.id, undefined, { waitMs: 60_000, signal: never })
     await two.cancelJob(job.id)
     await settled()
     expect((await waiting).status).toBe('cancelled')

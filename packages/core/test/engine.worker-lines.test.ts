@@ -67,6 +67,19 @@ describe('a task that was handed over', () => {
     expect(await hand.poll()).toEqual([])
   })
 
+  it('is not acknowledged by a worker that does not hold it, whatever that says', async () => {
+    const world = new World()
+    const engine = world.engine(oneTask())
+    const { hand, jobId, tasks } = await handed(engine)
+    const other = await Hand.hire(engine, 'w-2')
+    const task = { jobId, taskId: idOf(tasks) }
+    expect(await engine.lines.acknowledge('w-2', [task.taskId])).toEqual([task.taskId])
+    await other.report(task, { data: {} })
+    // 5 s, and one in which others would go first.
+    await world.clock.advance(7_000)
+    expect(await hand.poll()).toMatchObject([{ task: { jobId } }])
+  })
+
   it('is taken back when the store, which was away, can be asked again', async () => {
     let isAway = false
     const inner = openStorage()

@@ -22,6 +22,7 @@ import { Fleet } from './workers/fleet.ts'
 import type { Hooks } from './outgoing/hooks.ts'
 import { InputSchemas } from './matching/input-schemas.ts'
 import { JobCreation, type NewJobRequest } from './jobs/job-creation.ts'
+import { JobReads } from './jobs/job-reads.ts'
 import { JobWriter } from './jobs/job-writer.ts'
 import { HandOff } from './dispatch/hand-off.ts'
 import type { HandedOff } from './jobs/handed-off.ts'
@@ -71,15 +72,6 @@ export interface ProgressReport {
   readonly message: string | null
 }
 
-export interface ChangeWait {
-  /** Answer after this long in any case, in ms. */
-  readonly waitMs: number
-  readonly changedAfter?: number | undefined
-  readonly signal: AbortSignal
-}
-
-/** How often a wait for a change looks by itself: another process may have made the change. */
-const LOOK_AGAIN_MS = 1_000
 /** What storage and history get at a stop beyond the time of handlers. */
 const LAST_WORDS_MS = 1_000
 
@@ -97,6 +89,8 @@ export class Engine {
   readonly metrics: Metrics
   /** Whether requests can be served now. */
   readonly readiness: ReadinessCheck
+  /** Where jobs are read, and waited for. */
+  readonly reads: JobReads
   /** Where events come in. */
   readonly events: EventIntake
   /** What passes between workers and orchestrators beside tasks and results. */
@@ -114,7 +108,6 @@ export class Engine {
   readonly #sweeper: Sweeper
   readonly #outbox: Outbox
   #stopHints: (() => void) | undefined
-  #isRunning = false
 
   constructor(options: EngineOptions) {
     const { storage, clock, ids, log, instanceId, settings, blueprints } = options
@@ -122,7 +115,7 @@ export class Engine {
     const checkInvariants = options.checkInvariants ?? false
     const roster = new Roster(storage)
     const { minReputation } = settings
-    const { strategies = new Map() } = options
+    const { strategies = new Map(), history, hooks = {} } = options
     const onStrategyError = (error: unknown): void => {
       log.warn(
         { err: error },
@@ -143,6 +136,7 @@ export class Engine {
     this.#blueprints = blueprints
     const { maxDataBytes, idempotencyTtlMs } = settings
     this.#creation = new JobCreation({ parts, blueprints, idempotencyTtlMs, maxDataBytes })
+    this.reads = new JobReads(parts)
     this.desk = new Desk(parts, { blueprints, maxDataBytes })
     this.events = new EventIntake(parts, blueprints, maxDataBytes)
     const ttlMs = workerTtlMs(settings)
@@ -169,7 +163,6 @@ export class Engine {
     const isWaiting = room.isWaiting.bind(room)
     this.#watcher = new Watcher(parts, { roster, reputations, shortages, isWaiting })
     this.#courier = new Courier(parts, { notifier: options.notifier, events: this.events })
-    const { history, hooks = {} } = options
     this.metrics = new Metrics({ storage, clock, local: this.#localFigures(roster) })
     this.readiness = new ReadinessCheck(parts)
     this.#sweeper = new Sweeper(parts, this.metrics)
@@ -183,7 +176,7 @@ export class Engine {
    */
   start(): void {
     this.#blueprints.assertComplete()
-    this.#isRunning = true
+    this.reads.open()
     this.#stopHints ??= this.#parts.storage.onHint((hint) => {
       this.#follow(hint)
     })
@@ -223,9 +216,8 @@ export class Engine {
   }
 
   async #end(graceMs: number | undefined): Promise<void> {
-    this.#isRunning = false
+    this.reads.close()
     const pollsAreHome = this.dispatcher.stop()
-    this.#parts.writer.announceAll()
     await Promise.all([
       pollsAreHome,
       this.lines.stop(),
@@ -251,56 +243,11 @@ export class Engine {
   }
 
   /**
-   * Reads a job.
-   * @param ownerId - a job of another owner is as good as none; left out, all are seen.
-   * @throws NotFoundError `JOB_NOT_FOUND`
-   */
-  async readJob(jobId: string, ownerId?: string): Promise<Job> {
-    const job = await this.#parts.storage.findJob(jobId)
-    const visible = job !== undefined && (ownerId === undefined || job.owner.clientId === ownerId)
-    if (visible) return job
-    throw new NotFoundError('JOB_NOT_FOUND', { message: 'Job not found' })
-  }
-
-  /**
-   * Reads a job for somebody who waits for news of it. Where this orchestrator changes the job, the store is
-   * not asked: neither for what there is no news of yet, nor for the news.
-   * @throws NotFoundError `JOB_NOT_FOUND`
-   */
-  async awaitJob(jobId: string, ownerId: string | undefined, wait: ChangeWait): Promise<Job> {
-    const recent = this.#parts.writer.findRecent(jobId)
-    const isVisible = ownerId === undefined || recent?.owner.clientId === ownerId
-    const isOld = recent !== undefined && recent.updatedAt <= (wait.changedAfter ?? Infinity)
-    // What would be an answer at once must not be older than what another orchestrator has written.
-    const job = isVisible && isOld ? recent : await this.readJob(jobId, ownerId)
-    return this.readChangedJob(job, wait)
-  }
-
-  /**
-   * Waits until a job has ended, and reads it again.
-   * @param wait.changedAfter - also answers as soon as the job was changed after this moment.
-   */
-  async readChangedJob(job: Job, wait: ChangeWait): Promise<Job> {
-    const until = this.#parts.clock.now() + wait.waitMs
-    let latest = job
-    while (latest.wait !== null && latest.updatedAt <= (wait.changedAfter ?? Infinity)) {
-      const left = until - this.#parts.clock.now()
-      if (left <= 0 || wait.signal.aborted || !this.#isRunning) break
-      const said = await this.#changeOf(latest, Math.min(left, LOOK_AGAIN_MS), wait.signal)
-      const isNews = said !== undefined && said.version > latest.version
-      latest = isNews
-        ? said
-        : (this.#parts.writer.findNewer(latest) ?? (await this.readJob(job.id)))
-    }
-    return latest
-  }
-
-  /**
    * Cancels a job at once.
    * @throws NotFoundError `JOB_NOT_FOUND`, or `JOB_ALREADY_TERMINAL` for one that has ended.
    */
   async cancelJob(jobId: string, ownerId?: string): Promise<void> {
-    await this.readJob(jobId, ownerId)
+    await this.reads.read(jobId, ownerId)
     const { clock, writer } = this.#parts
     const reason = 'The job was cancelled by its client.'
     const decision = await writer.apply(jobId, {
@@ -320,7 +267,6 @@ export class Engine {
    */
   async reportResult(workerId: string, result: Result): Promise<Decision> {
     const { clock, ids, writer } = this.#parts
-    this.lines.noteResult({ jobId: result.jobId, taskId: result.taskId, workerId })
     const { outcome, problem } = readOutcome(result, this.#settings.maxDataBytes)
     const decision = await writer.apply(result.jobId, {
       kind: 'task_result',
@@ -332,6 +278,7 @@ export class Engine {
       chance: ids.chance(),
     })
     if (decision.kind === 'changed') {
+      this.lines.noteResult({ jobId: result.jobId, taskId: result.taskId, workerId })
       this.reputations.note(workerId, problem === undefined ? verdictOn(outcome) : 'permanent')
       this.dispatcher.freed(workerId)
       this.#statuses.noteResult(workerId, result.status)
@@ -348,7 +295,7 @@ export class Engine {
 
   /** What happened to a job, oldest first. */
   async historyOf(jobId: string, ownerId?: string): Promise<readonly HistoryRecord[]> {
-    await this.readJob(jobId, ownerId)
+    await this.reads.read(jobId, ownerId)
     return this.#history.ofJob(jobId)
   }
 
@@ -397,23 +344,5 @@ export class Engine {
     if (hint.kind === 'task') this.dispatcher.offered(hint)
     if (hint.kind === 'lowered') this.reputations.hear(hint)
     this.lines.hear(hint)
-  }
-
-  async #changeOf({ id }: Job, ms: number, signal: AbortSignal): Promise<Job | undefined> {
-    const { clock, writer } = this.#parts
-    return new Promise((resolve) => {
-      const end = (job?: Job): void => {
-        stopWatching()
-        cancel()
-        signal.removeEventListener('abort', give)
-        resolve(job)
-      }
-      const give = (): void => {
-        end()
-      }
-      const stopWatching = writer.onChange(id, end)
-      const cancel = clock.after(ms, give)
-      signal.addEventListener('abort', give, { once: true })
-    })
   }
 }

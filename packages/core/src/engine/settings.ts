@@ -1,5 +1,11 @@
 import { DEFAULT_RULES, type Rules } from '../job/rules.ts'
 
+/**
+ * A worker that has got a task says so at once; by then it has, or never got it: the answer to its poll was
+ * lost on the way (W8).
+ */
+export const ACKNOWLEDGE_MS = 5_000
+
 /** How an engine behaves; every field has a default. Durations in milliseconds. */
 export interface EngineSettings {
   readonly rules: Rules

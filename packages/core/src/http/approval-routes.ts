@@ -93,7 +93,7 @@ async function rightOfCaller(
     return { actor: auth.findCaller(request)?.owner.clientId ?? null }
   }
   const caller = auth.callerOf(request)
-  await engine.readJob(request.params.jobId, scopeOf(caller))
+  await engine.reads.read(request.params.jobId, scopeOf(caller))
   return { actor: caller.owner.clientId }
 }
 
@@ -104,7 +104,7 @@ async function showPage(
 ): Promise<FastifyReply> {
   const { jobId } = request.params
   const { approvalId, decision } = openLink(tokenIn(request) ?? '', jobId, options)
-  const { wait } = await options.engine.readJob(jobId)
+  const { wait } = await options.engine.reads.read(jobId)
   if (wait?.for === 'approval' && wait.approvalId === approvalId) {
     const page = approvalPage({ message: wait.message, decision }, options.ids.jobId())
     return sendPage(reply.status(200), page)

@@ -9,7 +9,8 @@ import {
 } from '@avtomatika/protocol'
 import type { FastifyInstance, FastifyReply, FastifyRequest } from 'fastify'
 import type { BlueprintDefinition } from '../blueprint/definition.ts'
-import type { ChangeWait, Engine } from '../engine/engine.ts'
+import type { Engine } from '../engine/engine.ts'
+import type { ChangeWait } from '../engine/jobs/job-reads.ts'
 import type { Job } from '../job/job.ts'
 import { toJsonObject } from '../json/to-json.ts'
 import { approvalPaths } from './approval-paths.ts'
@@ -153,10 +154,10 @@ async function readOrAwait(
     wait = { waitMs: waitOf(query.wait), changedAfter, signal: disconnectSignal(reply) }
   } catch (error) {
     // That there is no such job says more than what else is wrong.
-    await engine.readJob(jobId, scope)
+    await engine.reads.read(jobId, scope)
     throw error
   }
-  return wait.waitMs > 0 ? engine.awaitJob(jobId, scope, wait) : engine.readJob(jobId, scope)
+  return wait.waitMs > 0 ? engine.reads.await(jobId, scope, wait) : engine.reads.read(jobId, scope)
 }
 
 function waitOf(wait: string | undefined): number {

@@ -25,7 +25,7 @@ export function graphRoutes(app: FastifyInstance, options: ClientRoutesOptions):
   const { engine, auth, blueprints } = options
   app.get<JobParams>('/jobs/:jobId/graph', async (request, reply) => {
     const { format } = parseGraphQuery(request.query)
-    const job = await engine.readJob(request.params.jobId, scopeOf(auth.callerOf(request)))
+    const job = await engine.reads.read(request.params.jobId, scopeOf(auth.callerOf(request)))
     const blueprint = blueprints.find(job.blueprint)
     return drawing(reply, blueprint, { format, highlight: job.state })
   })

@@ -34,7 +34,7 @@ async function stream(
   { engine, auth }: ClientRoutesOptions,
 ): Promise<FastifyReply> {
   const { jobId } = request.params
-  const job = await engine.readJob(jobId, scopeOf(auth.callerOf(request)))
+  const job = await engine.reads.read(jobId, scopeOf(auth.callerOf(request)))
   const lastEventId = request.headers['last-event-id']
   const reader = engine.lines.streams.open(
     job,

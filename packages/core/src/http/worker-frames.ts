@@ -92,7 +92,7 @@ export class WorkerFrames {
     const named = isJsonObject(body) ? body['worker_id'] : undefined
     if (typeof named === 'string') return auth.actAs(request, named)
     const { jobId, taskId = null } = normaliseEvent(body, 'unknown')
-    const job = jobId === undefined ? undefined : await engine.readJob(jobId)
+    const job = jobId === undefined ? undefined : await engine.reads.read(jobId)
     const holder = job && heldBy(job, { taskId, workerId: '' })?.phase.workerId
     return auth.actAs(request, holder)
   }

@@ -13,6 +13,7 @@ import {
   STREAM_EVENT,
   type EventBatchReply,
   type EventReply,
+  type HeartbeatReply,
   type PollQuery,
   type Result,
   type ResultAck,
@@ -75,18 +76,7 @@ export function workerRoutes(app: FastifyInstance, options: WorkerRoutesOptions)
   app.patch<WorkerParams>(
     '/_worker/workers/:workerId',
     { config: { lenientBody: true, workerMessage: 'heartbeat' } },
-    async (request) => {
-      const workerId = actingWorker(request, auth)
-      const beat = normaliseHeartbeat(request.body)
-      const { cancelTaskIds, lacksSkills } = await engine.fleet.heartbeat(workerId, beat)
-      engine.lines.noteListed(beat.currentTasks ?? [])
-      if (beat.empty) return { status: 'ttl_refreshed' }
-      return {
-        status: 'ok',
-        ...(cancelTaskIds.length > 0 && { cancel_task_ids: cancelTaskIds }),
-        ...(lacksSkills && { require_full_sync: true }),
-      }
-    },
+    (request) => heartbeat(request, options),
   )
   app.post('/_worker/tasks/result', said('result'), async (request) => {
     const workerId = actingWorker(request, auth)
@@ -111,6 +101,23 @@ export function workerRoutes(app: FastifyInstance, options: WorkerRoutesOptions)
 
 function said(workerMessage: WorkerMessage): RouteShorthandOptions {
   return { config: { workerMessage } }
+}
+
+async function heartbeat(
+  request: FastifyRequest,
+  { engine, auth }: WorkerRoutesOptions,
+): Promise<HeartbeatReply> {
+  const workerId = actingWorker(request, auth)
+  const beat = normaliseHeartbeat(request.body)
+  const { cancelTaskIds, lacksSkills } = await engine.fleet.heartbeat(workerId, beat)
+  const notHeld = new Set(cancelTaskIds)
+  engine.lines.noteListed((beat.currentTasks ?? []).filter((taskId) => !notHeld.has(taskId)))
+  if (beat.empty) return { status: 'ttl_refreshed' }
+  return {
+    status: 'ok',
+    ...(cancelTaskIds.length > 0 && { cancel_task_ids: [...cancelTaskIds] }),
+    ...(lacksSkills && { require_full_sync: true }),
+  }
 }
 
 async function takeEvents(

@@ -55,10 +55,8 @@ export class MemoryTokens implements Synchronous<TokenStore> {
   }
 
   endTokenFamily({ workerId, id }: Parameters<TokenStore['endTokenFamily']>[0]): void {
-    const tokens = this.#byWorker.get(workerId) ?? []
-    for (const [hash, { family }] of [...tokens]) {
-      if (family.id === id) this.#byWorker.get(workerId)?.delete(hash)
-    }
+    const tokens = this.#byWorker.get(workerId)
+    for (const [hash, { family }] of tokens ?? []) if (family.id === id) tokens?.delete(hash)
   }
 
   #live(workerId: string, hash: string, now: EpochMs): Known | undefined {

@@ -7,11 +7,10 @@
  */
 import type { OfferedTask } from '../../job/effect.ts'
 import type { EngineParts } from '../engine-parts.ts'
+import { ACKNOWLEDGE_MS } from '../settings.ts'
 import type { HandedTask } from '../dispatch/handed-task.ts'
 import type { TakeBacks } from '../dispatch/take-backs.ts'
 
-/** A worker that has got a task says so at once; this is for the network. */
-export const ACKNOWLEDGE_MS = 5_000
 const ASK_AGAIN_MS = 1_000
 
 export class Acknowledgements {

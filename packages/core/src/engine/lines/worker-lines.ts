@@ -80,18 +80,18 @@ export class WorkerLines {
     const { storage, clock } = this.#parts
     const lease = { now: clock.now(), leaseMs: this.#leaseMs, missingSince: null }
     const notHeld = await storage.renewTasks({ workerId, taskIds, ...lease })
-    const elsewhere = this.#acknowledgements.note(taskIds)
-    const told = elsewhere.filter((taskId) => !notHeld.includes(taskId))
+    const others = new Set(notHeld)
+    const told = this.#acknowledgements.note(taskIds.filter((taskId) => !others.has(taskId)))
     if (told.length > 0) await storage.tell([{ kind: 'acknowledged', taskIds: told }])
     return notHeld
   }
 
-  /** A worker has said, in other words, that it has got tasks. */
+  /** A worker that holds tasks has said, in other words, that it has got them. */
   noteListed(taskIds: readonly string[]): void {
     this.#acknowledgements.note(taskIds)
   }
 
-  /** A worker has told what came of a task. */
+  /** The worker that had a task has told what came of it. */
   noteResult(task: Withdrawal): void {
     this.#acknowledgements.note([task.taskId])
     this.chunks.forget(task)

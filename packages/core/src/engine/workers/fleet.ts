@@ -10,15 +10,10 @@ import {
 import { toJsonObject } from '../../json/to-json.ts'
 import type { WorkerRecord, WorkerSkill, WorkerUpdate } from '../../ports/worker-record.ts'
 import type { EngineParts } from '../engine-parts.ts'
+import { ACKNOWLEDGE_MS } from '../settings.ts'
 import type { Reputations } from './reputations.ts'
 import type { Roster } from './roster.ts'
 import { skillCatalog } from './skill-catalog.ts'
-
-/**
- * A worker that does not list a task this long after it was handed over never got it: the answer to
- * its poll was lost on the way.
- */
-const ACKNOWLEDGE_MS = 5_000
 
 export interface HeartbeatAnswer {
   /** Tasks that the worker lists and does not hold: cancelled, timed out, or given to another. */
