@@ -153,6 +153,26 @@ describe('a worker that runs in circles', () => {
     expect(await repeated(3, () => server.report('w', lost))).toEqual([200, 200, 429])
   })
 
+  it('is sent away when it guesses refresh tokens, and others from its address are served', async () => {
+    const server = start({ workerMessages: 2, periodMs: 60_000 })
+    const issued = await server.call('POST', '/_worker/auth/token', {
+      as: 'worker',
+      headers: { 'x-worker-id': 'w' },
+    })
+    const path = '/_worker/auth/token/refresh'
+    const refresh = (token: unknown) =>
+      server.call('POST', path, { as: 'worker', body: { refresh_token: token } })
+    let token = issued.body['refresh_token']
+    for (let n = 0; n < 5; n += 1) {
+      const { status, body } = await refresh(token)
+      expect(status).toBe(200)
+      token = body['refresh_token']
+    }
+    const guess = () => refresh('avtr.w.a-guess')
+    expect(await repeated(3, guess)).toEqual([401, 401, 429])
+    expect((await server.poll('w')).status).not.toBe(429)
+  })
+
   it('is told first that it may not speak for another', async () => {
     const server = start({ emptyPolls: 1 })
     const poll = () =>

@@ -31,7 +31,7 @@ import { acceptUpgrades } from './upgrades.ts'
 import { workerAuth, type WorkerAuth, type WorkerAuthMode } from './worker-auth.ts'
 import type { WorkerKeys } from './worker-keys.ts'
 import { countRefusals } from './worker-refusals.ts'
-import { UsefulRequests, withWorkerLimit } from './worker-rate-limit.ts'
+import { UsefulRequests, withGuessLimit, withWorkerLimit } from './worker-rate-limit.ts'
 import { workerRoutes } from './worker-routes.ts'
 import { SOCKET_PATH, workerSocketRoutes } from './worker-socket.ts'
 
@@ -103,7 +103,9 @@ export function httpPlugin(options: HttpOptions): FastifyPluginCallback {
     })
     app.register((scope, _scopeOptions, ready) => {
       countRefusals(scope, options.engine.metrics)
-      refreshTokenRoute(scope, worker)
+      withGuessLimit(scope, rates, (inner) => {
+        refreshTokenRoute(inner, worker)
+      })
       ready()
     })
     clientRoutes(app, client, apiPrefix)

@@ -22,7 +22,7 @@ export interface RateLimits {
   readonly emptyPolls: number
   /** Heartbeats of one worker. */
   readonly heartbeats: number
-  /** Registrations and events of one worker, and results that changed nothing. */
+  /** Registrations and events of one worker, and results that changed nothing; refused refreshes of one address. */
   readonly workerMessages: number
 }
 

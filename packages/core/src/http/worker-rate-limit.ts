@@ -71,6 +71,36 @@ export function withWorkerLimit(
   limited(scope, limiter, routes)
 }
 
+/**
+ * Adds routes for those who come without credentials, limited by the refusals of one address: guesses cost
+ * the store a question each, and a fleet behind one address that is let in has no limit.
+ */
+export function withGuessLimit(
+  scope: FastifyInstance,
+  rates: RateLimitOptions | null,
+  routes: (inner: FastifyInstance) => void,
+): void {
+  if (rates === null) {
+    routes(scope)
+    return
+  }
+  const { local, limits, now } = rates
+  const { periodMs, workerMessages: limit } = limits
+  const keyOf = ({ ip }: FastifyRequest): string => `guess:${ip}`
+  scope.addHook('onResponse', (request, { statusCode }, done) => {
+    if (statusCode === 401) {
+      local.hit({ key: keyOf(request), now: now(), windowMs: periodMs, limit })
+    }
+    done()
+  })
+  const count = (hit: Hit) => local.peek(hit)
+  limited(
+    scope,
+    { hook: 'onRequest', limit, periodMs, keyOf, count, now, hasHeaders: false },
+    routes,
+  )
+}
+
 /** Nobody is to blame for what was refused here, or failed here. */
 function counts({ statusCode }: FastifyReply): boolean {
   return statusCode < 500 && statusCode !== 429

@@ -18,7 +18,10 @@ export interface RateLimitConfig {
   readonly emptyPolls?: number
   /** Heartbeats of one worker. Default 1 200. */
   readonly heartbeats?: number
-  /** Registrations and events of one worker, and results that changed nothing. Default 6 000. */
+  /**
+   * Registrations and events of one worker, and results that changed nothing; refused refreshes of tokens
+   * from one address. Default 6 000.
+   */
   readonly workerMessages?: number
 }
 
